@@ -1,0 +1,109 @@
+"""Every error that a user may see: a stable code, an HTTP status and a sentence, apart from what the log gets.
+
+`message` goes to the user and says what was expected and what came; `detail` goes to the log alone.
+Codes are part of the protocol: docs/protocol.md lists them.
+"""
+
+from __future__ import annotations
+
+
+class EdgeAttendError(Exception):
+    """Base of all errors with a user-facing message."""
+
+    code = "internal"
+    status = 500
+
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+
+
+class TokenMissing(EdgeAttendError):
+    code, status = "token_missing", 401
+
+
+class TokenInvalid(EdgeAttendError):
+    code, status = "token_invalid", 401
+
+
+class TokenExpired(EdgeAttendError):
+    code, status = "token_expired", 401
+
+
+class RoleForbidden(EdgeAttendError):
+    code, status = "role_forbidden", 403
+
+
+class RoomForbidden(EdgeAttendError):
+    code, status = "room_forbidden", 403
+
+
+class RoomUnknown(EdgeAttendError):
+    code, status = "room_unknown", 404
+
+
+class SessionUnknown(EdgeAttendError):
+    code, status = "session_unknown", 404
+
+
+class NotFound(EdgeAttendError):
+    code, status = "not_found", 404
+
+
+class MethodNotAllowed(EdgeAttendError):
+    code, status = "method_not_allowed", 405
+
+
+class BodyTooLarge(EdgeAttendError):
+    code, status = "too_large", 413
+
+
+class MediaTypeUnsupported(EdgeAttendError):
+    code, status = "media_type_unsupported", 415
+
+
+class BadRequest(EdgeAttendError):
+    code, status = "bad_request", 400
+
+
+class NameInvalid(EdgeAttendError):
+    code, status = "name_invalid", 400
+
+
+class SdpInvalid(EdgeAttendError):
+    code, status = "sdp_invalid", 400
+
+
+class SdpNoVideo(EdgeAttendError):
+    code, status = "sdp_no_video", 422
+
+
+class SdpCodecUnsupported(EdgeAttendError):
+    code, status = "sdp_codec_unsupported", 422
+
+
+class RoomFull(EdgeAttendError):
+    code, status = "room_full", 503
+
+
+class MessageInvalid(EdgeAttendError):
+    code, status = "message_invalid", 400
+
+
+class ConfigInvalid(EdgeAttendError):
+    """A command line, file or environment value that cannot work; ends the command with exit code 2."""
+
+    code, status = "config_invalid", 500
+
+
+class SourceUnavailable(EdgeAttendError):
+    """A camera or file that cannot be read now."""
+
+    code, status = "source_unavailable", 500
+
+
+class ModelUnavailable(EdgeAttendError):
+    """A model file that is missing, unreadable, or not of the contract's form."""
+
+    code, status = "model_unavailable", 500

@@ -1,0 +1,196 @@
+"""What EdgeAttend needs of aiortc beyond its public interface, all of it in one place (aiortc 1.16, pinned).
+
+aiortc decodes every stream in a thread of its own, hands a frame out one packet late (when the next frame begins),
+waits without limit for a lost packet, and ignores key-frame and bitrate feedback for pre-encoded tracks. Each
+function here takes one of these decisions over; nothing else in the project touches a private name of aiortc.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
+from aiortc.jitterbuffer import JitterBuffer, JitterFrame
+from aiortc.rtcdtlstransport import RTCCertificate, SRTPProtectionProfile
+from aiortc.rtcrtpparameters import RTCRtpCodecCapability
+from aiortc.rtp import RTCP_PSFB_APP, AnyRtcpPacket, RtcpPsfbPacket, RtpPacket, unpack_remb_fci
+from aiortc.utils import uint16_add, uint16_gt
+from OpenSSL import SSL
+
+from signaling.codec import is_key_frame
+
+JITTER_PACKETS = 512
+"""Receive window: half a second of the largest stream we ask for."""
+
+LOSS_PATIENCE_S = 0.4
+"""How long a frame may wait for a lost packet: two retransmission rounds at 150 ms, then on to a key frame."""
+
+KEY_FRAME_EVERY_S = 0.5
+"""How often a receiver that needs a key frame asks again."""
+
+
+class Certificate(RTCCertificate):
+    """A DTLS certificate whose handshakes also accept peers with RSA keys, such as FFmpeg's WHIP muxer."""
+
+    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
+        context = super()._create_ssl_context(srtp_profiles)
+        context.set_cipher_list(
+            b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
+            b":ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+            b":ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA"
+        )
+        return context
+
+
+def peer_connection(configuration: RTCConfiguration, certificate: RTCCertificate | None = None) -> RTCPeerConnection:
+    """A connection; with `certificate`, that one instead of a fresh one (generating costs milliseconds a join)."""
+    connection = RTCPeerConnection(configuration)
+    if certificate is not None:
+        connection._RTCPeerConnection__certificates = [certificate]  # type: ignore[attr-defined]
+    return connection
+
+
+def codec_capabilities(*names: str) -> list[RTCRtpCodecCapability]:
+    """The capabilities for `setCodecPreferences`: the named video codecs in this order, then retransmission."""
+    offered = RTCRtpSender.getCapabilities("video").codecs
+    wanted = [c for name in names for c in offered if c.mimeType.lower() == f"video/{name}".lower()]
+    return wanted + [c for c in offered if c.mimeType.lower() == "video/rtx"]
+
+
+def negotiated_codecs(transceiver: RTCRtpTransceiver) -> dict[int, str]:
+    """Payload type -> RTP encoding name (`VP8`, `H264`), without retransmission, after the answer is made."""
+    names = {c.payloadType: c.mimeType.split("/")[1] for c in transceiver._codecs if c.payloadType is not None}
+    return {payload_type: name for payload_type, name in names.items() if name.lower() != "rtx"}
+
+
+def on_key_frame_request(sender: RTCRtpSender, callback: Callable[[], None]) -> None:
+    """Call `callback` for every PLI or FIR of the remote side, instead of aiortc's own encoder."""
+    sender._send_keyframe = callback  # type: ignore[method-assign]
+
+
+def on_bitrate_estimate(sender: RTCRtpSender, callback: Callable[[int], None]) -> None:
+    """Call `callback` with every REMB estimate in bit/s of the remote side for this sender."""
+    handle = sender._handle_rtcp_packet
+
+    async def tap(packet: AnyRtcpPacket) -> None:
+        if isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
+            try:
+                bits, ssrcs = unpack_remb_fci(packet.fci)
+            except ValueError:
+                return
+            if sender._ssrc in ssrcs:
+                callback(bits)
+            return
+        await handle(packet)
+
+    sender._handle_rtcp_packet = tap  # type: ignore[method-assign]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedFrame:
+    """One complete frame as it came: RTP encoding name, bytes, RTP timestamp (90 kHz), arrival (monotonic s)."""
+
+    codec: str
+    data: bytes
+    timestamp: int
+    arrived_s: float
+    key: bool
+
+
+class FrameReceiver(JitterBuffer):
+    """Takes a receiver's packets and hands out whole encoded frames the moment their last packet is there.
+
+    `sink` is called on the event loop and must not block. After a loss that retransmission does not mend within
+    `LOSS_PATIENCE_S`, frames are withheld until the next key frame, which is asked for again and again.
+    """
+
+    def __init__(self, transceiver: RTCRtpTransceiver, sink: Callable[[EncodedFrame], None]) -> None:
+        super().__init__(capacity=JITTER_PACKETS, is_video=True)
+        self._receiver: RTCRtpReceiver = transceiver.receiver
+        self._transceiver = transceiver
+        self._codecs: dict[int, str] = {}
+        self._sink = sink
+        self._needs_key = True
+        self._asked_s: float | None = None
+        self._gap_since_s: float | None = None
+        self._newest = 0
+        self._contiguous_end = 0
+        self.last_packet_s: float | None = None
+        self.frames = 0
+        self.losses = 0
+        self._receiver._RTCRtpReceiver__jitter_buffer = self  # type: ignore[attr-defined]
+
+    def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
+        """aiortc's hook: (whether to send a PLI now, never a frame: ours go to the sink)."""
+        now = time.monotonic()
+        if self.last_packet_s is None:
+            self._newest = packet.sequence_number
+            self._asked_s = now  # a stream begins with a key frame: give it time to come
+        elif uint16_gt(packet.sequence_number, self._newest):
+            self._newest = packet.sequence_number
+        self.last_packet_s = now
+        overrun, _ = super().add(packet)  # calls _remove_frame, which delivers
+        if overrun:
+            self._lose()
+        self._give_up_on_old_gap(now)
+        ask = self._needs_key and (self._asked_s is None or now - self._asked_s >= KEY_FRAME_EVERY_S)
+        if ask:
+            self._asked_s = now
+        return ask, None
+
+    def need_key_frame(self) -> None:
+        """The decoder lost the thread: withhold frames until a key frame; ask for one with the next packet."""
+        self._needs_key = True
+        self._asked_s = None
+
+    def _remove_frame(self, sequence_number: int) -> JitterFrame | None:
+        """Deliver every complete frame at the head: it ends at its marker bit (RFC 7741 4.1, RFC 6184 5.1)."""
+        assert self._origin is not None
+        first, delivered = self._origin, 0
+        packets: list[RtpPacket] = []
+        count = 0
+        while count < self.capacity:
+            packet = self._packets[(first + count) % self.capacity]
+            if packet is None:
+                break
+            if packets and packet.timestamp != packets[0].timestamp:
+                self._deliver(packets)
+                packets, delivered = [], count
+            packets.append(packet)
+            count += 1
+            if packet.marker:
+                self._deliver(packets)
+                packets, delivered = [], count
+        self._contiguous_end = uint16_add(first, count)
+        self.remove(delivered)
+        return None
+
+    def _deliver(self, packets: list[RtpPacket]) -> None:
+        data = b"".join(p._data for p in packets)  # type: ignore[attr-defined]
+        if not self._codecs:
+            self._codecs = negotiated_codecs(self._transceiver)
+        codec = self._codecs.get(packets[0].payload_type)
+        if not data or codec is None:
+            return
+        key = is_key_frame(codec, data)
+        self._needs_key = self._needs_key and not key
+        if not self._needs_key:
+            self.frames += 1
+            self._sink(EncodedFrame(codec, data, packets[0].timestamp, time.monotonic(), key))
+
+    def _give_up_on_old_gap(self, now: float) -> None:
+        if self._contiguous_end == uint16_add(self._newest, 1):
+            self._gap_since_s = None
+        elif self._gap_since_s is None:
+            self._gap_since_s = now
+        elif now - self._gap_since_s > LOSS_PATIENCE_S:
+            self.remove(self.capacity)
+            self._origin = None
+            self._lose()
+
+    def _lose(self) -> None:
+        self.losses += 1
+        self._gap_since_s = None
+        self.need_key_frame()
