@@ -107,3 +107,7 @@ class ModelUnavailable(EdgeAttendError):
     """A model file that is missing, unreadable, or not of the contract's form."""
 
     code, status = "model_unavailable", 500
+
+
+class PortTaken(EdgeAttendError):
+    code, status = "port_taken", 500

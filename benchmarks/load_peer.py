@@ -1,0 +1,139 @@
+"""A cheap participant: sends VP8 that was encoded before, receives the grid, answers pings. For load, not for life."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import av
+import cv2
+from aiortc import MediaStreamTrack, RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+
+from signaling import rtc
+from signaling.codec import Vp8Encoder
+from signaling.protocol import CHANNEL_LABEL, Label, Mood, Ping, Pong, Reason, Send, decode_from_host, encode
+
+CLIPS = Path(__file__).parent.parent / "peer" / "clips"
+
+
+def encode_clip(width: int, height: int, fps: int, kbps: int, clip: str = "ana", frames: int = 120) -> list[bytes]:
+    """`frames` VP8 frames of a demo clip; the first is a key frame."""
+    capture = cv2.VideoCapture(str(CLIPS / f"{clip}.mp4"))
+    encoder = Vp8Encoder(width, height, fps, kbps)
+    encoded: list[bytes] = []
+    while len(encoded) < frames:
+        ok, bgr = capture.read()
+        if not ok:
+            capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
+            continue
+        small = cv2.resize(bgr, (width, height), interpolation=cv2.INTER_AREA)
+        packet = encoder.encode(cv2.cvtColor(small, cv2.COLOR_BGR2YUV_I420), len(encoded))
+        assert packet is not None
+        encoded.append(bytes(packet))
+    return encoded
+
+
+class EncodedTrack(MediaStreamTrack):
+    """Sends encoded frames in a loop, at their rate; starts over at the key frame when one is asked for."""
+
+    kind = "video"
+
+    def __init__(self, frames: list[bytes], fps: int) -> None:
+        super().__init__()
+        self._frames = frames
+        self._fps = fps
+        self._start = time.monotonic()
+        self._number = 0
+        self._index = 0
+
+    def restart(self) -> None:
+        """The next frame is the key frame."""
+        self._index = 0
+
+    async def recv(self) -> av.Packet[Any]:
+        """The next packet, when it is due."""
+        await asyncio.sleep(max(0.0, self._start + self._number / self._fps - time.monotonic()))
+        packet: av.Packet[Any] = av.Packet(self._frames[self._index])
+        packet.pts = self._number
+        packet.time_base = Fraction(1, self._fps)
+        self._index = (self._index + 1) % len(self._frames)
+        self._number += 1
+        return packet
+
+
+class LoadPeer:
+    """One connection that publishes `track` (or only watches, without one) and counts the grid's frames."""
+
+    def __init__(
+        self, track: MediaStreamTrack | None, on_grid: Callable[[rtc.EncodedFrame], None] | None = None
+    ) -> None:
+        self._track = track
+        self._on_grid = on_grid
+        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+        self._seq = 0
+        self._mood_task: asyncio.Task[None] | None = None
+        self.grid_frames = 0
+        self.grid_bytes = 0
+        self.first_grid_s: float | None = None
+        self.asked: Send | None = None
+        self.posted_s = 0.0
+
+    async def join(self, http: aiohttp.ClientSession, url: str, token: str) -> None:
+        """Offer, post, connect; returns when the answer is applied."""
+        connection = self._connection
+        if self._track is not None:
+            sending = connection.addTransceiver(self._track, direction="sendonly")
+            sending.setCodecPreferences(rtc.codec_capabilities("VP8"))
+            if isinstance(self._track, EncodedTrack):
+                rtc.on_key_frame_request(sending.sender, self._track.restart)
+        grid = connection.addTransceiver("video", direction="recvonly")
+        grid.setCodecPreferences(rtc.codec_capabilities("VP8"))
+        self.receiver = rtc.FrameReceiver(grid, self._count)
+        if self._track is not None:
+            self._channel = connection.createDataChannel(CHANNEL_LABEL, ordered=False, maxRetransmits=0)
+            self._channel.on("message", self._on_message)
+        await connection.setLocalDescription(await connection.createOffer())
+        self.posted_s = time.monotonic()
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/sdp"}
+        async with http.post(url, data=connection.localDescription.sdp, headers=headers) as response:
+            text = await response.text()
+            assert response.status == 201, text
+        await connection.setRemoteDescription(RTCSessionDescription(text, "answer"))
+        if self._track is not None:
+            self._mood_task = asyncio.create_task(self._send_moods())
+
+    async def close(self) -> None:
+        """Leave without a word."""
+        if self._mood_task is not None:
+            self._mood_task.cancel()
+            await asyncio.gather(self._mood_task, return_exceptions=True)
+        await self._connection.close()
+
+    def _count(self, frame: rtc.EncodedFrame) -> None:
+        if self.first_grid_s is None:
+            self.first_grid_s = time.monotonic()
+        self.grid_frames += 1
+        self.grid_bytes += len(frame.data)
+        if self._on_grid is not None:
+            self._on_grid(frame)
+
+    def _on_message(self, data: str) -> None:
+        message = decode_from_host(data)
+        if isinstance(message, Ping):
+            self._channel.send(encode(Pong(message.id)))
+        elif isinstance(message, Send):
+            self.asked = message
+
+    async def _send_moods(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            if self._channel.readyState == "open":
+                self._seq += 1
+                attentive = self._seq % 6 < 4
+                label = Label.ATTENTIVE if attentive else Label.NOT_ATTENTIVE
+                self._channel.send(encode(Mood(label, 0.91 if attentive else 0.12, Reason.FACE, self._seq)))

@@ -1,0 +1,306 @@
+"""The command `edgeattend`: each subcommand reads its options and hands over to one package."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import webbrowser
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from host.renderer import GridConfig
+from signaling.errors import ConfigInvalid, EdgeAttendError
+from signaling.server import Links, RunningServer, ServeConfig
+from signaling.server import serve as run_server
+from signaling.tokens import Role, TokenAuthority, load_secret, parse_ttl
+
+app = typer.Typer(
+    help="Meetings in which every participant's own device works out whether they are attentive.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+STATE_DIR = Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local" / "state")) / "edgeattend"
+ROOT = Path(__file__).parent
+CLIPS = ROOT / "peer" / "clips"
+MODEL = ROOT / "peer" / "models" / "attention.onnx"
+
+Bind = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every address.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line on standard output.")]
+Seconds = Annotated[float | None, typer.Option(min=0.1, help="Stop after this many seconds.")]
+SecretText = Annotated[str | None, typer.Option("--secret", envvar="EDGEATTEND_SECRET", help="Signs the tokens.")]
+SecretFile = Annotated[Path, typer.Option(help="Where the secret is kept; made at the first start.")]
+TlsCert = Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+
+
+def grid_config(size: str, fps: int) -> GridConfig:
+    """`size` as WIDTHxHEIGHT. Raises `ConfigInvalid`."""
+    width, separator, height = size.partition("x")
+    if not (separator and width.isdigit() and height.isdigit()):
+        raise ConfigInvalid(f"expected --grid WIDTHxHEIGHT, such as 1280x720, got {size!r}")
+    return GridConfig(width=int(width), height=int(height), fps=fps)
+
+
+@app.command()
+def serve(
+    bind: Bind = "127.0.0.1",
+    port: Port = 8080,
+    room: Annotated[list[str] | None, typer.Option(help="A room to open; may be given again.")] = None,
+    tls_cert: TlsCert = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Private key of --tls-cert, PEM.")] = None,
+    grid: Annotated[str, typer.Option(help="Size of the shared picture.")] = "1280x720",
+    fps: Annotated[int, typer.Option(min=1, max=30, help="Frames per second of the shared picture.")] = 15,
+    ttl: Annotated[str, typer.Option(help="How long the links are valid: 30m, 8h, 7d.")] = "8h",
+    camera: Annotated[str | None, typer.Option(help="Take part yourself, with this source: camera:0.")] = None,
+    camera_name: Annotated[str, typer.Option(help="Your name, with --camera.")] = "Host",
+    secret: SecretText = None,
+    secret_file: SecretFile = STATE_DIR / "secret",
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run the server and the host: prints the links to hand out."""
+    configure_logging(verbose)
+    config = ServeConfig(
+        secret=secret or load_secret(secret_file),
+        bind=bind,
+        port=port,
+        rooms=tuple(room or ["main"]),
+        grid=grid_config(grid, fps),
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        ttl_s=parse_ttl(ttl),
+    )
+
+    async def run() -> int:
+        stop = stop_on_signals()
+        own_tile: list[asyncio.subprocess.Process] = []
+
+        async def join_with(links: Links, source: str) -> None:
+            command = (sys.executable, "-m", "edgeattend", "join", links.participant_url)
+            options = ("--name", camera_name, "--source", source)
+            silent = asyncio.subprocess.DEVNULL
+            own_tile.append(await asyncio.create_subprocess_exec(*command, *options, stdout=silent))
+
+        starting: list[asyncio.Task[None]] = []
+
+        def on_ready(server: RunningServer) -> None:
+            announce(server.links, as_json=as_json)
+            if camera is not None:
+                starting.append(asyncio.create_task(join_with(server.links[0], camera)))
+
+        def on_event(room_name: str, event: dict[str, Any]) -> None:
+            if as_json:
+                print_json(event | {"room": room_name})
+
+        try:
+            await run_server(config, on_ready, on_event, stop)
+        finally:
+            await asyncio.gather(*starting, return_exceptions=True)
+            for process in own_tile:
+                if process.returncode is None:
+                    process.terminate()
+                await process.wait()
+        return 0
+
+    finish(run())
+
+
+@app.command()
+def join(
+    url: Annotated[str, typer.Argument(help="The participant link.")],
+    name: Annotated[str, typer.Option(help="How others see you.")],
+    source: Annotated[str, typer.Option(help="camera:N, a video file, or test.")] = "camera:0",
+    labels: Annotated[bool, typer.Option("--labels/--no-labels", help="Whether to share your label.")] = True,
+    window: Annotated[bool, typer.Option("--window", help="Show your camera and the shared grid.")] = False,
+    model: Annotated[Path, typer.Option(help="Another attention model, ONNX.")] = MODEL,
+    seconds: Seconds = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Take part in a meeting with this device."""
+    from peer.join import JoinConfig
+    from peer.join import join as run_join
+
+    configure_logging(verbose)
+    config = JoinConfig(
+        url=url, name=name, source=source, labels=labels, window=window, seconds=seconds, json=as_json, model=model
+    )
+    finish(run_join(config))
+
+
+@app.command()
+def demo(
+    participants: Annotated[int, typer.Option(min=1, max=16, help="How many people take part.")] = 4,
+    seconds: Seconds = None,
+    bind: Bind = "127.0.0.1",
+    port: Port = 8080,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the dashboard.")] = True,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """See a whole meeting on this machine: server, host, and people made by computer."""
+    from signaling.demo import DemoConfig, run_demo
+
+    configure_logging(verbose)
+    secret = TokenAuthority.new_secret()
+    config = DemoConfig(
+        serve=ServeConfig(secret=secret, bind=bind, port=port),
+        clips=sorted(CLIPS.glob("*.mp4")),
+        participants=participants,
+        seconds=seconds,
+    )
+
+    def on_ready(links: Links) -> None:
+        announce((links,), as_json=as_json)
+        if browser:
+            webbrowser.open(links.host_url)
+
+    def on_event(event: dict[str, Any]) -> None:
+        if as_json:
+            print_json(event)
+        else:
+            typer.echo(describe(event))
+
+    async def run() -> int:
+        summary = await run_demo(config, on_ready, on_event, stop_on_signals())
+        on_event(summary)
+        return 0 if summary["ok"] or seconds is None else 1
+
+    finish(run())
+
+
+@app.command()
+def token(
+    room: Annotated[str, typer.Option(help="The room it opens.")],
+    role: Annotated[Role, typer.Option(help="What its holder may do.")],
+    name: Annotated[str | None, typer.Option(help="The name its holder appears with.")] = None,
+    ttl: Annotated[str, typer.Option(help="How long it is valid: 30m, 8h, 7d.")] = "8h",
+    secret: SecretText = None,
+    secret_file: SecretFile = STATE_DIR / "secret",
+) -> None:
+    """Print a token for the Authorization header or a link's ?token=."""
+    from signaling.directory import check_room_name
+
+    check_room_name(room)
+    authority = TokenAuthority(secret or load_secret(secret_file))
+    typer.echo(authority.issue(role, room, ttl_s=parse_ttl(ttl), name=name))
+
+
+@app.command()
+def doctor(
+    bind: Bind = "127.0.0.1",
+    port: Port = 8080,
+    camera: Annotated[int, typer.Option(min=0, help="Which camera to try.")] = 0,
+    model: Annotated[Path, typer.Option(help="The attention model.")] = MODEL,
+    tls_cert: TlsCert = None,
+    secret_file: SecretFile = STATE_DIR / "secret",
+    as_json: AsJson = False,
+) -> None:
+    """Say what works on this machine, and what to do about what does not."""
+    import host.doctor
+    import peer.doctor
+    import signaling.doctor
+
+    checks = [
+        *signaling.doctor.checks(secret_file, bind, port, tls_cert),
+        *host.doctor.checks(),
+        *peer.doctor.checks(camera, model),
+    ]
+    marks = {"ok": "ok     ", "warning": "warning", "failed": "FAILED "}
+    for check in checks:
+        if as_json:
+            print_json({"check": check.name, "verdict": check.verdict, "found": check.found, "advice": check.advice})
+        else:
+            typer.echo(f"{marks[check.verdict]}  {check.name}: {check.found}")
+            if check.advice and check.verdict != "ok":
+                typer.echo(f"         -> {check.advice}")
+    raise typer.Exit(1 if any(check.verdict == "failed" for check in checks) else 0)
+
+
+def announce(rooms: tuple[Links, ...], *, as_json: bool) -> None:
+    """The links of every room, for people or programs."""
+    for links in rooms:
+        if as_json:
+            print_json(links.ready_event())
+            continue
+        typer.echo(f"Room {links.room!r} is open.\n")
+        typer.echo(f"  Participants  {links.participant_url}")
+        typer.echo(f"  Viewers       {links.viewer_url}")
+        typer.echo(f"  Host          {links.host_url}\n")
+        typer.echo(f"  Join from a device: edgeattend join '{links.participant_url}' --name NAME\n")
+    if not as_json:
+        typer.echo("Ctrl-C ends the meeting.")
+
+
+def describe(event: dict[str, Any]) -> str:
+    """One line of the demo for people."""
+    kind, name = event["event"], event.get("name", "")
+    if kind == "label":
+        return (
+            f"  {name}: {event['label'].replace('_', ' ')} ({event['score']:.2f}, {event['reason'].replace('_', ' ')})"
+        )
+    if kind == "state":
+        return f"  {name} is {event['state']}"
+    if kind == "summary":
+        people = [
+            f"  {one['name']}: {'in the grid' if one['in_grid'] else 'NOT in the grid'}, labels {one['labels']}, "
+            f"{one['frames_received']} grid frames received"
+            for one in event["participants"]
+        ]
+        return "\n".join([f"The grid ran at {event['grid_fps']} frames/s.", *people])
+    return f"  {name} {kind}"
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """One line, at once."""
+    print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def configure_logging(verbose: bool) -> None:
+    """Our words at INFO (DEBUG if `verbose`) on standard error; libraries only when something is wrong."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for package in ("edgeattend", "signaling", "host", "peer"):
+        logging.getLogger(package).setLevel(logging.DEBUG if verbose else logging.INFO)
+    logging.getLogger("aioice").setLevel(logging.ERROR)
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that Ctrl-C or SIGTERM sets."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        except NotImplementedError:  # Windows: Ctrl-C arrives as KeyboardInterrupt
+            break
+    return stop
+
+
+def finish(work: Coroutine[Any, Any, int]) -> None:
+    """Run `work` and end the command with its exit code."""
+    try:
+        raise typer.Exit(asyncio.run(work))
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+def main() -> None:
+    """Entry point: 0 fine, 1 failed, 2 wrong usage; an error is one sentence on standard error."""
+    try:
+        app()
+    except EdgeAttendError as error:
+        typer.echo(f"edgeattend: {error.message}", err=True)
+        sys.exit(2 if isinstance(error, ConfigInvalid) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""One encoded stream for every viewer: packets go out as they are, key-frame requests come back as one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import av
+from aiortc import MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError
+
+MAX_QUEUED_PACKETS = 15
+"""A second of grid per viewer: a sender that is further behind starts again at the next key frame."""
+
+KEY_FRAME_EVERY_S = 1.0
+"""Requests (PLI, FIR) of all viewers within this time share one key frame; a join gets its own at once."""
+
+if TYPE_CHECKING:
+    Packet = av.Packet[Any]  # generic in its stubs alone
+else:
+    Packet = av.Packet
+
+
+class GridTrack(MediaStreamTrack):
+    """One viewer's end of the fan-out: a video track whose `recv` returns packets that are already encoded.
+
+    It waits for a key frame first, and again whenever it had to drop. `recv` raises `MediaStreamError` only at
+    its end, since any exception would end the sender for good.
+    """
+
+    kind = "video"
+
+    def __init__(self, fanout: Fanout) -> None:
+        super().__init__()
+        self._fanout = fanout
+        self._queue: deque[Packet] = deque()
+        self._ready = asyncio.Event()
+        self._started = False
+        self._needs_key = True
+        self.dropped = 0
+
+    def offer(self, packet: Packet) -> None:
+        """Queue `packet`, unless this viewer is not connected yet or has to wait for a key frame."""
+        if not self._started:
+            return
+        if packet.is_keyframe:
+            self.dropped += len(self._queue)
+            self._queue.clear()  # everything before a key frame is history
+            self._needs_key = False
+        elif self._needs_key:
+            return
+        elif len(self._queue) >= MAX_QUEUED_PACKETS:
+            self.dropped += len(self._queue) + 1
+            self._queue.clear()
+            self._needs_key = True
+            self._fanout.request_key_frame()
+            return
+        self._queue.append(packet)
+        self._ready.set()
+
+    async def recv(self) -> Packet:
+        """The next packet; waits for one. The first call, when the connection stands, asks for a key frame."""
+        if not self._started:
+            self._started = True
+            self._fanout.viewer_started()
+        while not self._queue:
+            if self.readyState != "live":
+                raise MediaStreamError
+            self._ready.clear()
+            await self._ready.wait()
+        return self._queue.popleft()
+
+    def stop(self) -> None:
+        """End this viewer's stream."""
+        super().stop()
+        self._fanout.unsubscribe(self)
+        self._queue.clear()
+        self._ready.set()
+
+
+class Fanout:
+    """Everybody who watches one rendition of the grid. Event loop only, but for `take_key_request`."""
+
+    def __init__(self) -> None:
+        self._tracks: set[GridTrack] = set()
+        self._starts = self._starts_served = 0
+        self._requests_served = 0
+        self._last_key_s = float("-inf")
+        self.key_frames = 0
+        self.key_requests = 0
+        self.dropped = 0
+
+    @property
+    def viewers(self) -> int:
+        """How many tracks receive the stream."""
+        return len(self._tracks)
+
+    def subscribe(self) -> GridTrack:
+        """A new viewer's track."""
+        track = GridTrack(self)
+        self._tracks.add(track)
+        return track
+
+    def unsubscribe(self, track: GridTrack) -> None:
+        """Forget a viewer; `GridTrack.stop` calls it."""
+        if track in self._tracks:
+            self._tracks.discard(track)
+            self.dropped += track.dropped
+
+    def publish(self, packet: Packet) -> None:
+        """Hand one packet to every viewer."""
+        for track in self._tracks:
+            track.offer(packet)
+
+    def request_key_frame(self) -> None:
+        """A viewer lost the picture (PLI, FIR, or its queue overflowed)."""
+        self.key_requests += 1
+
+    def viewer_started(self) -> None:
+        """A viewer's connection stands: the next frame is a key frame."""
+        self._starts += 1
+
+    def take_key_request(self) -> bool:
+        """Whether the next frame has to be a key frame; the renderer asks before each. Any thread."""
+        # The loop only counts up and this thread only remembers what it served: nothing is lost between them.
+        now = time.monotonic()
+        starts, requests = self._starts, self.key_requests
+        asked = requests != self._requests_served and now - self._last_key_s >= KEY_FRAME_EVERY_S
+        due = starts != self._starts_served or asked
+        if due:
+            self._starts_served, self._requests_served = starts, requests
+            self._last_key_s = now
+            self.key_frames += 1
+        return due
+
+    def queue_drops(self) -> int:
+        """Packets that viewers never got because they were too far behind."""
+        return self.dropped + sum(track.dropped for track in self._tracks)
+
+    def close(self) -> None:
+        """End every viewer's stream."""
+        for track in list(self._tracks):
+            track.stop()

@@ -1,0 +1,117 @@
+"""A participant together with the session that stands for them now: what they send, and what they are sent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from host.inbox import Inbox
+from host.participant import Participant, TimedMood
+from host.session import Session
+from host.slot import VideoSlot
+from signaling.protocol import FromHost, Mood, ParticipantState, Send
+from signaling.rtc import EncodedFrame
+
+Changed = Callable[["Member"], None]
+
+
+class Member:
+    """Listens to one session at a time; an older one that still talks is not heard any more.
+
+    `on_state` is called when the participant's state may have changed, `on_mood` at every mood, `on_channel` when
+    messages can be sent, `on_misbehaved` when the session has to end; `discard` closes a session that failed.
+    """
+
+    def __init__(
+        self,
+        participant: Participant,
+        *,
+        on_state: Changed,
+        on_mood: Changed,
+        on_channel: Changed,
+        on_misbehaved: Changed,
+        discard: Callable[[Session], None],
+    ) -> None:
+        self.participant = participant
+        self.session: Session | None = None
+        self.resume = ""
+        self.owner = ""
+        self.asked: Send | None = None
+        self.inbox = Inbox()
+        self._on_state = on_state
+        self._on_mood = on_mood
+        self._on_channel = on_channel
+        self._on_misbehaved = on_misbehaved
+        self._discard = discard
+
+    def attach(self, session: Session, resume: str, owner: str) -> Session | None:
+        """Let `session` stand for this participant from now on; returns the one it replaces."""
+        before, self.session = self.session, session
+        self.resume, self.owner = resume, owner
+        self.asked = None
+        self.inbox = Inbox()
+        self.participant.mood = None
+        self.participant.slot = VideoSlot(self._need_key_frame)
+        self.participant.hear(time.monotonic())
+        return before
+
+    def send(self, message: FromHost) -> None:
+        """Send one message, if there is anybody to hear it."""
+        if self.session is not None:
+            self.session.send(message)
+
+    def tick(self, now_s: float) -> bool:
+        """Bring the state up to date; whether it changed."""
+        receiver = self.session.receiver if self.session is not None else None
+        if receiver is not None and receiver.last_packet_s is not None:
+            self.participant.hear(receiver.last_packet_s)
+        before = self.participant.state
+        return self.participant.tick(now_s, has_session=self.session is not None) is not before
+
+    def session_connected(self, session: Session) -> None:
+        """See `SessionListener`."""
+        if session is self.session:
+            self.participant.connected()
+            self._on_state(self)
+
+    def session_lost(self, session: Session) -> None:
+        """See `SessionListener`."""
+        if session is self.session:
+            self.session = None
+            self._discard(session)
+            self.participant.disconnected()
+            self._on_state(self)
+
+    def session_channel(self, session: Session) -> None:
+        """See `SessionListener`."""
+        if session is self.session:
+            self._on_channel(self)
+
+    def session_frame(self, session: Session, frame: EncodedFrame) -> None:
+        """See `SessionListener`."""
+        if session is self.session and self.participant.slot is not None:
+            self.participant.slot.push(frame)
+
+    def session_message(self, session: Session, data: str | bytes) -> None:
+        """See `SessionListener`."""
+        if session is not self.session or self.participant.state is ParticipantState.GONE:
+            return
+        message = self.inbox.take(data)
+        if self.inbox.misbehaved:
+            self._on_misbehaved(self)
+        elif message is not None:
+            now = time.monotonic()
+            self.participant.hear(now)
+            if isinstance(message, Mood):
+                self._take_mood(message, now)
+
+    def _take_mood(self, mood: Mood, now: float) -> None:
+        current = self.participant.mood
+        if current is not None and mood.seq <= current.mood.seq:
+            return  # the channel is unordered: an older one came late
+        self.participant.mood = TimedMood(mood, now)
+        self._on_mood(self)
+
+    def _need_key_frame(self) -> None:
+        if self.session is not None and self.session.receiver is not None:
+            self.session.receiver.need_key_frame()

@@ -1,0 +1,156 @@
+"""The room's clock: one thread that composes the grid at its rate, encodes it once, and hands it out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+from host.annotated import AnnotatedView, draw_annotated, encode_jpeg
+from host.compositor import Compositor, Scene
+from host.fanout import Fanout, Packet
+from signaling.codec import Planes, Vp8Encoder
+
+logger = logging.getLogger(__name__)
+
+ANNOTATED_FPS = 10
+MAX_UNPUBLISHED = 15
+"""Packets on their way to the event loop: when it is a second behind, frames are skipped, not queued."""
+
+STATS_FRAMES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class GridConfig:
+    """The grid's size in pixels (even; at most 1280x720, which every VP8 and H.264 level 3.1 receiver decodes), its
+    rate in frames/s and its bitrate in kbit/s."""
+
+    width: int = 1280
+    height: int = 720
+    fps: int = 15
+    kbps: int = 1500
+
+
+class Renderer:
+    """Owns the compositor's thread. `scene` may be replaced at any time from the event loop."""
+
+    def __init__(self, config: GridConfig, scene: Scene, fanout: Fanout, annotated: AnnotatedView) -> None:
+        self.scene = scene
+        self._config = config
+        self._fanout = fanout
+        self._annotated = annotated
+        self._loop = asyncio.get_running_loop()
+        self._stop = threading.Event()
+        self._unpublished = 0
+        self._annotated_due_s = 0.0
+        self._thread = threading.Thread(target=self._run, name="compositor", daemon=True)
+        self._compose_s: deque[float] = deque(maxlen=STATS_FRAMES)
+        self._encode_s: deque[float] = deque(maxlen=STATS_FRAMES)
+        self._ticks: deque[float] = deque(maxlen=STATS_FRAMES)
+        self.frames = 0
+        self.skipped = 0
+        self.errors = 0
+
+    def start(self) -> None:
+        """Begin to render."""
+        self._thread.start()
+
+    async def close(self) -> None:
+        """Stop and wait for the thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            await self._loop.run_in_executor(None, self._thread.join)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def fps(self) -> float:
+        """Frames/s really composed, over the last `STATS_FRAMES`."""
+        ticks = list(self._ticks)
+        return (len(ticks) - 1) / (ticks[-1] - ticks[0]) if len(ticks) > 1 else 0.0
+
+    @property
+    def compose_ms(self) -> float:
+        """Median time to compose one frame, decoding included."""
+        return 1000 * median(list(self._compose_s) or [0.0])
+
+    @property
+    def encode_ms(self) -> float:
+        """Median time to encode one frame."""
+        return 1000 * median(list(self._encode_s) or [0.0])
+
+    def _run(self) -> None:
+        compositor = Compositor(self._config.width, self._config.height)
+        encoder: Vp8Encoder | None = None
+        start = time.monotonic()
+        number = 0
+        while not self._stop.wait(max(0.0, start + number / self._config.fps - time.monotonic())):
+            try:
+                encoder = self._frame(compositor, encoder, number)
+            except Exception:  # one bad frame must not end everybody's meeting
+                self.errors += 1
+                encoder = None
+                if self.errors in (1, 10, 100) or self.errors % 1000 == 0:
+                    logger.exception("could not render a frame (error %d)", self.errors)
+            due = int((time.monotonic() - start) * self._config.fps)
+            self.skipped += max(0, due - number - 1)
+            number = max(number + 1, due)
+
+    def _frame(self, compositor: Compositor, encoder: Vp8Encoder | None, number: int) -> Vp8Encoder | None:
+        """Compose, encode, publish one frame; `number` counts grid intervals, skipped ones included."""
+        began = time.perf_counter()
+        scene = self.scene
+        clock = time.strftime("%H:%M:%S")
+        planes = compositor.compose(scene, clock)
+        composed = time.perf_counter()
+        self.frames += 1
+        self._ticks.append(time.monotonic())
+        self._compose_s.append(composed - began)
+        if self._fanout.viewers and self._unpublished < MAX_UNPUBLISHED:
+            encoder = self._encode(encoder, planes, number)
+            self._encode_s.append(time.perf_counter() - composed)
+        if self._annotated.watchers and time.monotonic() >= self._annotated_due_s:
+            self._annotated_due_s = time.monotonic() + 0.9 / ANNOTATED_FPS  # a tick early beats a tick late
+            jpeg = encode_jpeg(draw_annotated(planes, scene, clock))
+            self._hand_over(lambda: self._annotated.publish(jpeg))
+        return encoder
+
+    def _encode(self, encoder: Vp8Encoder | None, planes: Planes, number: int) -> Vp8Encoder:
+        key_frame = self._fanout.take_key_request()
+        if encoder is None:
+            config = self._config
+            encoder = Vp8Encoder(config.width, config.height, config.fps, config.kbps)
+        packet = encoder.encode(planes, number, key_frame=key_frame)
+        if packet is not None:
+            self._unpublished += 1
+            self._hand_over(lambda: self._publish(packet))
+        return encoder
+
+    def _publish(self, packet: Packet) -> None:
+        self._unpublished -= 1
+        self._fanout.publish(packet)
+
+    def _hand_over(self, callback: Callable[[], None]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback)
+        except RuntimeError:  # the loop closed under us: the process is ending
+            self._stop.set()
+
+
+def check_grid(config: GridConfig) -> str | None:
+    """What is wrong with `config`, or None. Sizes are limited by what every receiver can decode."""
+    if config.width % 2 or config.height % 2:
+        return f"expected an even grid width and height, got {config.width}x{config.height}"
+    if not (320 <= config.width <= 1280 and 180 <= config.height <= 720):
+        return f"expected a grid from 320x180 to 1280x720, got {config.width}x{config.height}"
+    if not 1 <= config.fps <= 30:
+        return f"expected 1 to 30 frames/s, got {config.fps}"
+    return None

@@ -1,0 +1,169 @@
+"""A meeting on one machine, for a first look: the server here, and each participant a process of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from signaling.server import Links, RunningServer, ServeConfig, running
+
+STOP_S = 5.0
+"""For a participant's process to leave by itself before it is ended."""
+
+STDERR_LINES = 20
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one demo participant told of itself."""
+
+    name: str
+    labels: Counter[str] = field(default_factory=Counter)
+    grid_reports: int = 0
+    grid_fps: float = 0.0
+    connected: bool = False
+    in_grid: bool = False
+    frames_received: float = 0.0
+    last_words: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether this participant was a tile in the grid, saw the grid, and had a label."""
+        return self.in_grid and self.grid_reports > 0 and bool(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoConfig:
+    """`clips` are played by the participants in turn; `seconds` None runs until `stop`."""
+
+    serve: ServeConfig
+    clips: Sequence[Path]
+    participants: int
+    seconds: float | None
+
+
+async def run_demo(
+    config: DemoConfig,
+    on_ready: Callable[[Links], None],
+    on_event: Callable[[dict[str, Any]], None],
+    stop: asyncio.Event,
+) -> dict[str, Any]:
+    """Run the meeting; returns the summary. Raises as `running`."""
+    seen = [Seen(_name(clip, index // len(config.clips))) for index, clip in _cast(config)]
+    async with running(config.serve, lambda _room, event: on_event(event)) as server:
+        links = server.links[0]
+        on_ready(links)
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(_participant(links, one, clip))
+                for one, (_, clip) in zip(seen, _cast(config), strict=True)
+            ]
+            timer = group.create_task(_watch(server, seen, config.seconds, stop))
+            await timer
+            for task in tasks:
+                task.cancel()
+    return _summary(seen, server)
+
+
+def _cast(config: DemoConfig) -> list[tuple[int, Path]]:
+    return [(index, config.clips[index % len(config.clips)]) for index in range(config.participants)]
+
+
+def _name(clip: Path, round_number: int) -> str:
+    name = clip.stem.capitalize()
+    return name if round_number == 0 else f"{name} {round_number + 1}"
+
+
+async def _watch(server: RunningServer, seen: list[Seen], seconds: float | None, stop: asyncio.Event) -> None:
+    """Note who has a live tile with video, until the time is over or `stop` is set."""
+    room = server.directory.rooms()[0]
+    loop = asyncio.get_running_loop()
+    end = None if seconds is None else loop.time() + seconds
+    while not stop.is_set() and (end is None or loop.time() < end):
+        for entry in room.status(labels=False)["participants"]:
+            for one in seen:
+                if entry["name"] == one.name and entry["video"] is not None and entry["state"] == "live":
+                    one.in_grid = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 0.25)
+
+
+async def _participant(links: Links, seen: Seen, clip: Path) -> None:
+    """One `edgeattend join` process, listened to until it ends or this task is cancelled."""
+    command = [sys.executable, "-m", "edgeattend", "join", links.participant_url, "--name", seen.name]
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        *("--source", str(clip), "--json"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is ours to handle: we end them in order
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    listeners = [
+        asyncio.create_task(_read_events(process.stdout, seen)),
+        asyncio.create_task(_read_last_words(process.stderr, seen)),
+    ]
+    try:
+        await asyncio.gather(*listeners)
+        await process.wait()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), STOP_S)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        for listener in listeners:
+            listener.cancel()
+        await asyncio.gather(*listeners, return_exceptions=True)
+
+
+async def _read_events(stream: asyncio.StreamReader, seen: Seen) -> None:
+    async for line in stream:
+        with contextlib.suppress(ValueError):  # not an event: a library wrote to stdout
+            event = json.loads(line)
+            if event.get("event") == "connected":
+                seen.connected = True
+            elif event.get("event") == "label":
+                seen.labels[event["label"]] += 1
+            elif event.get("event") == "grid":
+                seen.grid_reports += 1
+                seen.grid_fps = event["fps"]
+                seen.frames_received += event["fps"]
+
+
+async def _read_last_words(stream: asyncio.StreamReader, seen: Seen) -> None:
+    async for line in stream:
+        seen.last_words.append(line.decode(errors="replace").rstrip())
+        del seen.last_words[:-STDERR_LINES]
+
+
+def _summary(seen: list[Seen], server: RunningServer) -> dict[str, Any]:
+    """The last event: what happened, and whether every participant was seen and had a label."""
+    renderer = server.directory.rooms()[0].renderer
+    return {
+        "event": "summary",
+        "ok": all(one.complete for one in seen),
+        "grid_fps": round(renderer.fps, 1),
+        "grid_frames": renderer.frames,
+        "participants": [
+            {
+                "name": one.name,
+                "in_grid": one.in_grid,
+                "labels": dict(one.labels),
+                "grid_fps": one.grid_fps,
+                "frames_received": round(one.frames_received),
+                **({} if one.complete else {"stderr": one.last_words}),
+            }
+            for one in seen
+        ],
+    }

@@ -1,0 +1,79 @@
+"""Which host serves this room: today the rooms of this process, later hosts found through Redis."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from host.renderer import GridConfig
+from host.room import Event, Room
+from signaling.errors import ConfigInvalid, RoomUnknown, SessionUnknown
+
+ROOM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class Directory(Protocol):
+    """Finds rooms and sessions, wherever they are."""
+
+    def room(self, name: str) -> Room:
+        """The room called `name`. Raises `RoomUnknown`."""
+
+    def room_of_session(self, session_id: str) -> Room:
+        """The room a session belongs to. Raises `SessionUnknown`."""
+
+    def rooms(self) -> Sequence[Room]:
+        """Every room that is open."""
+
+
+class LocalDirectory:
+    """Rooms of this process, opened at its start."""
+
+    def __init__(self, rooms: Sequence[Room]) -> None:
+        self._rooms = {room.name: room for room in rooms}
+
+    def room(self, name: str) -> Room:
+        """See `Directory`."""
+        if name not in self._rooms:
+            raise RoomUnknown("expected the name of an open room, got one that is not open here")
+        return self._rooms[name]
+
+    def room_of_session(self, session_id: str) -> Room:
+        """See `Directory`."""
+        for room in self._rooms.values():
+            if room.owner_of(session_id) is not None:
+                return room
+        raise SessionUnknown("expected the id of a session that is going on, got one that is not")
+
+    def rooms(self) -> Sequence[Room]:
+        """See `Directory`."""
+        return list(self._rooms.values())
+
+
+@asynccontextmanager
+async def open_rooms(
+    names: Sequence[str], grid: GridConfig, on_event: Callable[[str, Event], None]
+) -> AsyncIterator[LocalDirectory]:
+    """Rooms that live as long as the context; `on_event` hears room name and event."""
+    rooms = []
+    for name in names:
+        check_room_name(name)
+        rooms.append(Room(name, grid, _for_room(name, on_event)))
+    for room in rooms:
+        room.start()
+    try:
+        yield LocalDirectory(rooms)
+    finally:
+        for room in rooms:
+            await room.close()
+
+
+def check_room_name(name: str) -> None:
+    """Raise `ConfigInvalid` unless `name` can stand in a URL as it is."""
+    if not ROOM_NAME.fullmatch(name):
+        raise ConfigInvalid(f"expected a room name of 1 to 64 letters, digits, '-' or '_', got {name!r}")
+
+
+def _for_room(name: str, on_event: Callable[[str, Event], None]) -> Callable[[Event], None]:
+    return lambda event: on_event(name, event)

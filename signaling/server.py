@@ -1,0 +1,207 @@
+"""The server: rooms, routes and lifetime of `edgeattend serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from host.renderer import GridConfig, check_grid
+from host.room import Event
+from signaling import views, whip
+from signaling.directory import Directory, check_room_name, open_rooms
+from signaling.errors import ConfigInvalid, PortTaken
+from signaling.http import (
+    AUTHORITY,
+    DIRECTORY,
+    MAX_BODY_BYTES,
+    STATIC,
+    add_security_headers,
+    answer_errors,
+)
+from signaling.tokens import DEFAULT_TTL_S, Role, TokenAuthority
+
+SHUTDOWN_S = 2.0
+"""For open requests (MJPEG streams above all) to end by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServeConfig:
+    """How to serve; `secret` signs the tokens, `port` 0 takes a free one."""
+
+    secret: str
+    bind: str = "127.0.0.1"
+    port: int = 8080
+    rooms: tuple[str, ...] = ("main",)
+    grid: GridConfig = field(default_factory=GridConfig)
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    ttl_s: float = DEFAULT_TTL_S
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Everything a host hands out for one room, ready to paste."""
+
+    room: str
+    participant_url: str
+    viewer_url: str
+    host_url: str
+    whip_url: str
+    whep_url: str
+    annotated_url: str
+    status_url: str
+    tokens: dict[str, str]
+
+    def ready_event(self) -> dict[str, Any]:
+        """The first line of `serve --json`."""
+        return {"event": "ready"} | {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that accepts connections."""
+
+    port: int
+    links: tuple[Links, ...]
+    directory: Directory
+
+
+def make_app(directory: Directory, authority: TokenAuthority) -> web.Application:
+    """The routes of DESIGN.md's section 4 over the rooms of `directory`."""
+    app = web.Application(middlewares=[answer_errors], client_max_size=MAX_BODY_BYTES)
+    app[DIRECTORY] = directory
+    app[AUTHORITY] = authority
+    app.on_response_prepare.append(add_security_headers)
+    app.add_routes(
+        [
+            web.post("/whip/{room}", whip.publish),
+            web.options("/whip/{room}", whip.describe),
+            web.post("/whep/{room}", whip.watch),
+            web.options("/whep/{room}", whip.describe),
+            web.delete("/sessions/{session}", whip.leave),
+            web.get("/r/{room}", views.room_page),
+            web.get("/r/{room}/host", views.host_page),
+            web.get("/r/{room}/annotated.mjpg", views.annotated),
+            web.get("/r/{room}/status", views.status),
+            web.get("/r/{room}/history.csv", views.history),
+            web.get("/healthz", views.health),
+            web.get("/metrics", views.metrics),
+            web.static("/static", STATIC),
+        ]
+    )
+    return app
+
+
+@asynccontextmanager
+async def running(
+    config: ServeConfig, on_event: Callable[[str, Event], None] = lambda _room, _event: None
+) -> AsyncIterator[RunningServer]:
+    """A server that runs as long as the context; on the way out it ends every session, stream, task and thread.
+
+    Raises `ConfigInvalid` for what cannot work, `PortTaken` if something else listens there.
+    """
+    _check(config)
+    authority = TokenAuthority(config.secret)
+    async with open_rooms(config.rooms, config.grid, on_event) as directory:
+        # No access log: its lines would hold tokens.
+        runner = web.AppRunner(make_app(directory, authority), access_log=None, shutdown_timeout=SHUTDOWN_S)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, config.bind, config.port, ssl_context=_ssl_context(config))
+            await _listen(site, config)
+            port = runner.addresses[0][1]
+            yield RunningServer(port, tuple(_links(config, port, room, authority) for room in config.rooms), directory)
+            for room in directory.rooms():
+                room.annotated.close()  # ends the MJPEG requests before the runner waits for them
+        finally:
+            await runner.cleanup()
+
+
+async def serve(
+    config: ServeConfig,
+    on_ready: Callable[[RunningServer], None],
+    on_event: Callable[[str, Event], None],
+    stop: asyncio.Event,
+) -> None:
+    """Run until `stop` is set; `on_ready` hears when connections are accepted. Raises as `running`."""
+    async with running(config, on_event) as server:
+        on_ready(server)
+        await stop.wait()
+
+
+def _check(config: ServeConfig) -> None:
+    for room in config.rooms:
+        check_room_name(room)
+    problem = check_grid(config.grid)
+    if problem is not None:
+        raise ConfigInvalid(problem)
+    if (config.tls_cert is None) != (config.tls_key is None):
+        raise ConfigInvalid("expected a TLS certificate and its key together, got only one of them")
+
+
+def _ssl_context(config: ServeConfig) -> ssl.SSLContext | None:
+    if config.tls_cert is None or config.tls_key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(config.tls_cert, config.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigInvalid(
+            f"expected a PEM certificate and its key in {config.tls_cert} and {config.tls_key}"
+        ) from error
+    return context
+
+
+async def _listen(site: web.TCPSite, config: ServeConfig) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        where = f"{config.bind}:{config.port}"
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(f"expected port {config.port} to be free, but something listens on {where}") from error
+        raise ConfigInvalid(
+            f"expected an address of this machine to listen on, got {where}: {error.strerror}"
+        ) from error
+
+
+def _links(config: ServeConfig, port: int, room: str, authority: TokenAuthority) -> Links:
+    scheme = "https" if config.tls_cert is not None else "http"
+    host = _reachable_address(config.bind)
+    origin = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+    tokens = {role.value: authority.issue(role, room, ttl_s=config.ttl_s) for role in Role}
+    return Links(
+        room=room,
+        participant_url=f"{origin}/r/{room}?token={tokens['participant']}",
+        viewer_url=f"{origin}/r/{room}?token={tokens['viewer']}",
+        host_url=f"{origin}/r/{room}/host?token={tokens['host']}",
+        whip_url=f"{origin}/whip/{room}",
+        whep_url=f"{origin}/whep/{room}",
+        annotated_url=f"{origin}/r/{room}/annotated.mjpg?token={tokens['host']}",
+        status_url=f"{origin}/r/{room}/status",
+        tokens=tokens,
+    )
+
+
+def _reachable_address(bind: str) -> str:
+    """The address to put in links: `bind`, or for "every address" the one that this machine uses on its network."""
+    try:
+        if not ipaddress.ip_address(bind).is_unspecified:
+            return bind
+    except ValueError:  # a host name
+        return bind
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # TEST-NET (RFC 5737): picks a route, sends nothing
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])

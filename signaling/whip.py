@@ -1,0 +1,84 @@
+"""SDP exchange over HTTP: WHIP (RFC 9725) for who publishes, WHEP for who watches, DELETE for who leaves."""
+
+from __future__ import annotations
+
+import secrets
+
+from aiohttp import web
+
+from host.room import Admission
+from signaling.errors import MediaTypeUnsupported, RoleForbidden, SdpInvalid
+from signaling.http import AUTHORITY, DIRECTORY, authorize
+from signaling.protocol import RESUME_HEADER, clean_name
+from signaling.tokens import RESUME_TTL_S, Role
+
+SDP_TYPE = "application/sdp"
+DEFAULT_NAME = "Guest"
+
+
+async def publish(request: web.Request) -> web.Response:
+    """`POST /whip/{room}?name=`: an offer that sends video, and may also take the grid and the channel `mood`."""
+    room_name = request.match_info["room"]
+    claims = authorize(request, Role.PARTICIPANT, room_name)
+    room = request.app[DIRECTORY].room(room_name)
+    offer = await _read_offer(request)
+    participant = claims.participant or secrets.token_urlsafe(6)
+    name = clean_name(request.query.get("name", claims.name or DEFAULT_NAME))
+    resume = request.app[AUTHORITY].issue(
+        Role.PARTICIPANT, room_name, ttl_s=RESUME_TTL_S, participant=participant, name=name
+    )
+    session_id, answer = await room.publish(offer, Admission(participant, name, resume, claims.token_id))
+    response = _answer(session_id, answer)
+    response.headers[RESUME_HEADER] = resume
+    return response
+
+
+async def watch(request: web.Request) -> web.Response:
+    """`POST /whep/{room}`: an offer that receives the clean grid."""
+    room_name = request.match_info["room"]
+    claims = authorize(request, Role.VIEWER, room_name)
+    room = request.app[DIRECTORY].room(room_name)
+    session_id, answer = await room.watch(await _read_offer(request), claims.token_id)
+    return _answer(session_id, answer)
+
+
+async def leave(request: web.Request) -> web.Response:
+    """`DELETE /sessions/{id}`: by the token that opened it, the participant's personal one, or a host's."""
+    claims = authorize(request, Role.VIEWER, None)
+    session_id = request.match_info["session"]
+    room = request.app[DIRECTORY].room_of_session(session_id)
+    owner = room.owner_of(session_id)
+    token_id, participant = owner if owner is not None else ("", None)
+    own = claims.room == room.name and (
+        claims.allows(Role.HOST)
+        or secrets.compare_digest(claims.token_id, token_id)
+        or (participant is not None and secrets.compare_digest(claims.participant or "", participant))
+    )
+    if not own:
+        raise RoleForbidden("expected the token that opened this session, or a host token, got another one")
+    await room.leave(session_id)
+    return web.Response(status=200)
+
+
+async def describe(_: web.Request) -> web.Response:
+    """`OPTIONS` on WHIP and WHEP: what may be posted (RFC 9725, 4.2)."""
+    return web.Response(status=204, headers={"Accept-Post": SDP_TYPE, "Allow": "OPTIONS, POST"})
+
+
+async def _read_offer(request: web.Request) -> str:
+    if request.content_type != SDP_TYPE:
+        raise MediaTypeUnsupported(f"expected Content-Type {SDP_TYPE}, got {request.content_type}")
+    body = await request.read()
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise SdpInvalid("expected an SDP offer in UTF-8, got other bytes") from error
+
+
+def _answer(session_id: str, sdp: str) -> web.Response:
+    return web.Response(
+        status=201,
+        text=sdp,
+        content_type=SDP_TYPE,
+        headers={"Location": f"/sessions/{session_id}", "Cache-Control": "no-store"},
+    )
