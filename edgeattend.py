@@ -17,7 +17,7 @@ import typer
 
 from host.renderer import GridConfig
 from signaling.errors import ConfigInvalid, EdgeAttendError
-from signaling.server import Links, RunningServer, ServeConfig
+from signaling.server import Links, OwnTile, RunningServer, ServeConfig
 from signaling.server import serve as run_server
 from signaling.tokens import Role, TokenAuthority, load_secret, parse_ttl
 
@@ -81,35 +81,16 @@ def serve(
         ttl_s=parse_ttl(ttl),
     )
 
+    def on_ready(server: RunningServer) -> None:
+        announce(server.links, as_json=as_json)
+
+    def on_event(room_name: str, event: dict[str, Any]) -> None:
+        if as_json:
+            print_json(event | {"room": room_name})
+
     async def run() -> int:
-        stop = stop_on_signals()
-        own_tile: list[asyncio.subprocess.Process] = []
-
-        async def join_with(links: Links, source: str) -> None:
-            command = (sys.executable, "-m", "edgeattend", "join", links.participant_url)
-            options = ("--name", camera_name, "--source", source)
-            silent = asyncio.subprocess.DEVNULL
-            own_tile.append(await asyncio.create_subprocess_exec(*command, *options, stdout=silent))
-
-        starting: list[asyncio.Task[None]] = []
-
-        def on_ready(server: RunningServer) -> None:
-            announce(server.links, as_json=as_json)
-            if camera is not None:
-                starting.append(asyncio.create_task(join_with(server.links[0], camera)))
-
-        def on_event(room_name: str, event: dict[str, Any]) -> None:
-            if as_json:
-                print_json(event | {"room": room_name})
-
-        try:
-            await run_server(config, on_ready, on_event, stop)
-        finally:
-            await asyncio.gather(*starting, return_exceptions=True)
-            for process in own_tile:
-                if process.returncode is None:
-                    process.terminate()
-                await process.wait()
+        own = None if camera is None else OwnTile(camera, camera_name)
+        await run_server(config, on_ready, on_event, stop_on_signals(), own)
         return 0
 
     finish(run())

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from signaling.process import ParticipantProcess
 from signaling.server import Links, RunningServer, ServeConfig, running
 
-STOP_S = 5.0
-"""For a participant's process to leave by itself before it is ended."""
-
-STDERR_LINES = 20
+LOOK_EVERY_S = 0.25
 
 
 @dataclass(slots=True)
@@ -28,10 +24,18 @@ class Seen:
     labels: Counter[str] = field(default_factory=Counter)
     grid_reports: int = 0
     grid_fps: float = 0.0
-    connected: bool = False
     in_grid: bool = False
     frames_received: float = 0.0
     last_words: list[str] = field(default_factory=list)
+
+    def hear(self, event: dict[str, Any]) -> None:
+        """Take one event of the participant's process."""
+        if event.get("event") == "label":
+            self.labels[event["label"]] += 1
+        elif event.get("event") == "grid":
+            self.grid_reports += 1
+            self.grid_fps = event["fps"]
+            self.frames_received += event["fps"]
 
     @property
     def complete(self) -> bool:
@@ -92,59 +96,15 @@ async def _watch(server: RunningServer, seen: list[Seen], seconds: float | None,
                 if entry["name"] == one.name and entry["video"] is not None and entry["state"] == "live":
                     one.in_grid = True
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 0.25)
+            await asyncio.wait_for(stop.wait(), LOOK_EVERY_S)
 
 
 async def _participant(links: Links, seen: Seen, clip: Path) -> None:
-    """One `edgeattend join` process, listened to until it ends or this task is cancelled."""
-    command = [sys.executable, "-m", "edgeattend", "join", links.participant_url, "--name", seen.name]
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        *("--source", str(clip), "--json"),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C is ours to handle: we end them in order
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    listeners = [
-        asyncio.create_task(_read_events(process.stdout, seen)),
-        asyncio.create_task(_read_last_words(process.stderr, seen)),
-    ]
+    process = ParticipantProcess(links.participant_url, seen.name, str(clip), seen.hear)
     try:
-        await asyncio.gather(*listeners)
-        await process.wait()
+        await process.run()
     finally:
-        if process.returncode is None:
-            process.terminate()
-            try:
-                await asyncio.wait_for(process.wait(), STOP_S)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
-        for listener in listeners:
-            listener.cancel()
-        await asyncio.gather(*listeners, return_exceptions=True)
-
-
-async def _read_events(stream: asyncio.StreamReader, seen: Seen) -> None:
-    async for line in stream:
-        with contextlib.suppress(ValueError):  # not an event: a library wrote to stdout
-            event = json.loads(line)
-            if event.get("event") == "connected":
-                seen.connected = True
-            elif event.get("event") == "label":
-                seen.labels[event["label"]] += 1
-            elif event.get("event") == "grid":
-                seen.grid_reports += 1
-                seen.grid_fps = event["fps"]
-                seen.frames_received += event["fps"]
-
-
-async def _read_last_words(stream: asyncio.StreamReader, seen: Seen) -> None:
-    async for line in stream:
-        seen.last_words.append(line.decode(errors="replace").rstrip())
-        del seen.last_words[:-STDERR_LINES]
+        seen.last_words = list(process.last_words)
 
 
 def _summary(seen: list[Seen], server: RunningServer) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import aioice.ice
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtcdtlstransport import RTCCertificate, SRTPProtectionProfile
@@ -29,6 +30,17 @@ LOSS_PATIENCE_S = 0.4
 
 KEY_FRAME_EVERY_S = 0.5
 """How often a receiver that needs a key frame asks again."""
+
+
+_own_addresses = aioice.ice.get_host_addresses
+
+
+def _host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+    """As aioice has it, but a machine without any network still meets itself over loopback."""
+    return _own_addresses(use_ipv4, use_ipv6) or ["127.0.0.1"]
+
+
+aioice.ice.get_host_addresses = _host_addresses
 
 
 class Certificate(RTCCertificate):

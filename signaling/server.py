@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
+import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -28,7 +29,10 @@ from signaling.http import (
     add_security_headers,
     answer_errors,
 )
+from signaling.process import ParticipantProcess
 from signaling.tokens import DEFAULT_TTL_S, Role, TokenAuthority
+
+logger = logging.getLogger(__name__)
 
 SHUTDOWN_S = 2.0
 """For open requests (MJPEG streams above all) to end by themselves."""
@@ -127,16 +131,41 @@ async def running(
             await runner.cleanup()
 
 
+@dataclass(frozen=True, slots=True)
+class OwnTile:
+    """The host takes part too: a source as `edgeattend join` has it, and a name."""
+
+    source: str
+    name: str
+
+
 async def serve(
     config: ServeConfig,
     on_ready: Callable[[RunningServer], None],
     on_event: Callable[[str, Event], None],
     stop: asyncio.Event,
+    own_tile: OwnTile | None = None,
 ) -> None:
-    """Run until `stop` is set; `on_ready` hears when connections are accepted. Raises as `running`."""
-    async with running(config, on_event) as server:
+    """Run until `stop` is set; `on_ready` hears when connections are accepted. Raises as `running`.
+
+    With `own_tile` the host is a participant of the first room, in a process of its own like everybody else's.
+    """
+    async with running(config, on_event) as server, asyncio.TaskGroup() as group:
         on_ready(server)
-        await stop.wait()
+        if own_tile is not None:
+            url = server.links[0].participant_url
+            process = ParticipantProcess(url, own_tile.name, own_tile.source, lambda _: None)
+            own = group.create_task(_run_own_tile(process))
+            await stop.wait()
+            own.cancel()
+        else:
+            await stop.wait()
+
+
+async def _run_own_tile(process: ParticipantProcess) -> None:
+    code = await process.run()
+    if code != 0:
+        logger.error("the host's own tile ended: %s", " ".join(list(process.last_words)[-1:]))
 
 
 def _check(config: ServeConfig) -> None:
