@@ -96,7 +96,7 @@ class VideoDecoder:
 def is_key_frame(codec: str, data: bytes) -> bool:
     """Whether an encoded frame can be decoded alone: VP8 by RFC 6386 9.1, H.264 by an IDR or SPS NAL unit."""
     if codec.upper() == "VP8":
-        return bool(data) and not data[0] & 1
+        return vp8_size(data) is not None  # with its start code: the rest of a cut frame may begin with any byte
     position = data.find(b"\x00\x00\x01")
     while position >= 0 and position + 3 < len(data):
         if data[position + 3] & 0x1F in (5, 7):

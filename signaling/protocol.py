@@ -21,6 +21,9 @@ MAX_MESSAGE_BYTES = 4096
 MAX_MESSAGES_PER_S = 20
 MAX_NAME_CHARS = 64
 
+BLANK_CHARS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and symbols to Unicode, nothing to the eye: Hangul fillers and the empty Braille cell."""
+
 PING_EVERY_S = 1.0
 MOOD_EVERY_S = 1.0
 REPEAT_S = 5.0
@@ -156,7 +159,7 @@ def decode_from_host(data: str | bytes) -> FromHost:
 
 
 def _decode(decoder: msgspec.json.Decoder[_T], data: str | bytes) -> _T:
-    size = len(data.encode()) if isinstance(data, str) else len(data)
+    size = len(data.encode(errors="surrogatepass")) if isinstance(data, str) else len(data)
     if size > MAX_MESSAGE_BYTES:
         raise MessageInvalid(f"expected at most {MAX_MESSAGE_BYTES} bytes, got {size}")
     if isinstance(data, bytes):
@@ -186,6 +189,6 @@ def clean_name(raw: str) -> str:
             or char in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
         ):
             raise NameInvalid(f"expected a name without control characters, got U+{ord(char):04X}")
-    if not any(unicodedata.category(char)[0] in "LNPS" for char in name):
+    if not any(unicodedata.category(char)[0] in "LNPS" and char not in BLANK_CHARS for char in name):
         raise NameInvalid("expected a name with at least one visible character, got none")
     return name

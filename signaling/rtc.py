@@ -43,16 +43,24 @@ def _host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
 aioice.ice.get_host_addresses = _host_addresses
 
 
+CIPHERS = (
+    b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
+    b":ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+    b":ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA"
+)
+"""aiortc's list, and each of them for RSA keys too."""
+
+
 class Certificate(RTCCertificate):
-    """A DTLS certificate whose handshakes also accept peers with RSA keys, such as FFmpeg's WHIP muxer."""
+    """A DTLS certificate whose handshakes also take peers with RSA keys, as some WHIP clients have.
+
+    What it cannot take is a P-224 key, which FFmpeg makes when built with GnuTLS: the OpenSSL that comes with
+    `cryptography` has no such curve. FFmpeg then needs a key of its own (docs/protocol.md, WHIP clients).
+    """
 
     def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
         context = super()._create_ssl_context(srtp_profiles)
-        context.set_cipher_list(
-            b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
-            b":ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
-            b":ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA"
-        )
+        context.set_cipher_list(CIPHERS)
         return context
 
 
@@ -143,9 +151,11 @@ class FrameReceiver(JitterBuffer):
         elif uint16_gt(packet.sequence_number, self._newest):
             self._newest = packet.sequence_number
         self.last_packet_s = now
-        overrun, _ = super().add(packet)  # calls _remove_frame, which delivers
-        if overrun:
+        overrun, _ = super().add(packet)
+        if overrun:  # also when the sequence numbers jumped: frames were lost before any that is delivered now
+            self._newest = packet.sequence_number
             self._lose()
+        self._deliver_complete()
         self._give_up_on_old_gap(now)
         ask = self._needs_key and (self._asked_s is None or now - self._asked_s >= KEY_FRAME_EVERY_S)
         if ask:
@@ -158,6 +168,10 @@ class FrameReceiver(JitterBuffer):
         self._asked_s = None
 
     def _remove_frame(self, sequence_number: int) -> JitterFrame | None:
+        """aiortc's way to take a frame out, unused: `add` has to know of an overrun before it delivers."""
+        return None
+
+    def _deliver_complete(self) -> None:
         """Deliver every complete frame at the head: it ends at its marker bit (RFC 7741 4.1, RFC 6184 5.1)."""
         assert self._origin is not None
         first, delivered = self._origin, 0
@@ -175,9 +189,11 @@ class FrameReceiver(JitterBuffer):
             if packet.marker:
                 self._deliver(packets)
                 packets, delivered = [], count
-        self._contiguous_end = uint16_add(first, count)
+        contiguous_end = uint16_add(first, count)
+        if contiguous_end != self._contiguous_end:
+            self._contiguous_end = contiguous_end
+            self._gap_since_s = None  # the packet that was missed came; another one may be missing now
         self.remove(delivered)
-        return None
 
     def _deliver(self, packets: list[RtpPacket]) -> None:
         data = b"".join(p._data for p in packets)  # type: ignore[attr-defined]
@@ -199,7 +215,7 @@ class FrameReceiver(JitterBuffer):
             self._gap_since_s = now
         elif now - self._gap_since_s > LOSS_PATIENCE_S:
             self.remove(self.capacity)
-            self._origin = None
+            self._origin = uint16_add(self._newest, 1)
             self._lose()
 
     def _lose(self) -> None:

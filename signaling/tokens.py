@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
+import re
 import secrets
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ SECRET_BYTES = 32
 MIN_SECRET_CHARS = 32
 DEFAULT_TTL_S = 8 * 3600.0
 RESUME_TTL_S = 24 * 3600.0
+TTL_NUMBER = re.compile(r"[0-9]{1,6}")
 
 
 class Role(enum.StrEnum):
@@ -125,19 +128,20 @@ def load_secret(path: Path) -> str:
     try:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            made = path.with_suffix(".new")
-            made.touch(mode=0o600)
-            made.write_text(TokenAuthority.new_secret() + "\n")
-            made.replace(path)  # never half a secret, also when two servers start at once
+            with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as made:  # a name and mode of its own
+                made.write(TokenAuthority.new_secret() + "\n")
+            Path(made.name).replace(path)  # never half a secret, also when two servers start at once
         return path.read_text().strip()
     except OSError as error:
         raise ConfigInvalid(f"expected a readable and writable secret file at {path}, got: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigInvalid(f"expected a secret as text in {path}, got other bytes") from error
 
 
 def parse_ttl(text: str) -> float:
     """Seconds of a duration like `45s`, `30m`, `8h` or `7d`. Raises `ConfigInvalid`."""
     units = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
     number, unit = text[:-1], text[-1:]
-    if unit not in units or not number.isdigit() or int(number) == 0:
+    if unit not in units or not TTL_NUMBER.fullmatch(number) or int(number) == 0:
         raise ConfigInvalid(f"expected a duration like 45s, 30m, 8h or 7d, got {text!r}")
     return int(number) * units[unit]

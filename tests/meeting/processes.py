@@ -1,0 +1,151 @@
+"""The product's own commands as processes, listened to through their JSON events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+ROOT = Path(__file__).parent.parent.parent
+CLIPS = ROOT / "peer" / "clips"
+
+Event = dict[str, Any]
+
+
+class Command:
+    """One `edgeattend` process; its events are kept, and can be waited for."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.arguments = arguments
+        self.events: list[Event] = []
+        self.stderr = ""
+        self._came = asyncio.Condition()
+        self._ended = False
+        self._readers: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        self.process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-W", "error", "-m", "edgeattend", *self.arguments),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=ROOT,
+        )
+        self._readers = [asyncio.create_task(self._read_stdout()), asyncio.create_task(self._read_stderr())]
+
+    async def event(self, kind: str, matches: Callable[[Event], bool] = lambda _: True, *, after: int = 0) -> Event:
+        """The first event of `kind` that matches, among those from index `after` on; waits for it."""
+        async with asyncio.timeout(30), self._came:
+            while True:
+                for event in self.events[after:]:
+                    if event.get("event") == kind and matches(event):
+                        return event
+                assert not self._ended, f"ended without {kind!r}: {self.events[-5:]}\n{self.stderr[-2000:]}"
+                await self._came.wait()
+
+    async def end(self, number: int = signal.SIGINT) -> int:
+        """Send a signal and return the exit code."""
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        return await self.exit_code()
+
+    async def exit_code(self) -> int:
+        async with asyncio.timeout(30):
+            code = await self.process.wait()
+            await asyncio.gather(*self._readers)
+        return code
+
+    async def _read_stdout(self) -> None:
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
+            with contextlib.suppress(ValueError):
+                self.events.append(json.loads(line))
+            async with self._came:
+                self._came.notify_all()
+        self._ended = True
+        async with self._came:
+            self._came.notify_all()
+
+    async def _read_stderr(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self.stderr += line.decode(errors="replace")
+
+
+class Meeting:
+    """A server process and what a test asks of it."""
+
+    def __init__(self, secret_file: Path, http: aiohttp.ClientSession) -> None:
+        self._secret_file = secret_file
+        self._http = http
+        self._commands: list[Command] = []
+        self.port = 0
+
+    async def open(self) -> None:
+        """Start the server; again after `server.end()`, on the same port and with the same secret."""
+        options = ("--port", str(self.port), "--secret-file", str(self._secret_file), "--json")
+        self.server = await self.run("serve", *options)
+        self.ready = await self.server.event("ready")
+        self.origin = self.ready["participant_url"].split("/r/")[0]
+        self.port = int(self.origin.rsplit(":", 1)[1])
+
+    async def run(self, *arguments: str) -> Command:
+        command = Command(*arguments)
+        await command.start()
+        self._commands.append(command)
+        return command
+
+    async def join(self, name: str, source: str = str(CLIPS / "ana.mp4"), *options: str) -> Command:
+        url = self.ready["participant_url"]
+        return await self.run("join", url, "--name", name, "--source", source, "--json", *options)
+
+    async def status(self) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self.ready['tokens']['host']}"}
+        async with self._http.get(self.ready["status_url"], headers=headers) as response:
+            assert response.status == 200
+            status: dict[str, Any] = await response.json()
+            return status
+
+    async def person(self, name: str, holds: Callable[[dict[str, Any]], Any], timeout_s: float = 30) -> dict[str, Any]:
+        """The entry of `name` in the status as soon as `holds` is true of it."""
+        entry = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    people = (await self.status())["participants"]
+                    entry = next((p for p in people if p["name"] == name), None)
+                    if entry is not None and holds(entry):
+                        return entry
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(f"{name} never got there; last seen as {entry}") from None
+
+    async def nobody(self, name: str, timeout_s: float = 30) -> None:
+        """Wait until `name` has no tile."""
+        async with asyncio.timeout(timeout_s):
+            while any(p["name"] == name for p in (await self.status())["participants"]):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+    async def close(self) -> None:
+        for command in reversed(self._commands):
+            if command.process.returncode is None:
+                command.process.kill()
+            await command.exit_code()
+
+
+@contextlib.asynccontextmanager
+async def meeting(secret_file: Path) -> AsyncIterator[Meeting]:
+    """An open meeting; every process ends with it."""
+    async with aiohttp.ClientSession() as http:
+        current = Meeting(secret_file, http)
+        try:
+            await current.open()
+            yield current
+        finally:
+            await current.close()
