@@ -109,14 +109,13 @@ def join(
     verbose: Verbose = False,
 ) -> None:
     """Take part in a meeting with this device."""
-    from peer.join import JoinConfig
-    from peer.join import join as run_join
+    from peer.join import JoinConfig, run
 
     configure_logging(verbose)
     config = JoinConfig(
         url=url, name=name, source=source, labels=labels, window=window, seconds=seconds, json=as_json, model=model
     )
-    finish(run_join(config))
+    raise typer.Exit(run(config))
 
 
 @app.command()
