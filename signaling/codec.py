@@ -61,7 +61,10 @@ class Vp8Encoder:
     def encode(self, planes: Planes, pts: int, *, key_frame: bool = False) -> av.Packet[av.VideoStream] | None:
         """Encode one picture; `pts` in units of 1/fps, strictly increasing. None if the encoder dropped it."""
         # A frame object of its own each time: libav keeps `pict_type`, and one forced key frame would force all.
-        frame = VideoFrame.from_numpy_buffer(planes, format="yuv420p")
+        # PyAV 18's `from_numpy_buffer` takes rows // 6 * 4 for the height: wrong, and its chroma with it, unless the
+        # height is a multiple of 4. The copy of `from_ndarray` is right for all.
+        wrap = VideoFrame.from_numpy_buffer if self.height % 4 == 0 else VideoFrame.from_ndarray
+        frame = wrap(planes, format="yuv420p")
         frame.pts = pts
         frame.time_base = Fraction(1, self.fps)
         if key_frame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import shutil
 import socket
@@ -89,6 +90,8 @@ async def test_model_that_is_missing_or_broken_lets_the_meeting_go_on(
     model = tmp_path / "model.onnx"
     if content is not None:
         model.write_bytes(content)
+        card = {"crop_scale": 1.25, "threshold": 0.5, "sha256": hashlib.sha256(content).hexdigest()}
+        model.with_suffix(".json").write_text(json.dumps(card))
     command = await room.join("Ana", str(CLIPS / "ana.mp4"), "--model", str(model))
     person = await room.person("Ana", lambda p: p["mood"] is not None and p["video"] is not None)
     assert (person["mood"]["label"], person["mood"]["reason"]) == ("unknown", "no_model")

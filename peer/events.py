@@ -1,0 +1,79 @@
+"""What `edgeattend join` tells its user, as one JSON object per line on standard output (`--json`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TextIO
+
+import msgspec
+
+from peer.grid import GridState
+from peer.perception.window import Verdict
+from peer.source import SourceState
+
+
+class Reporter(Protocol):
+    """Everything that happens to a participant; called on the event loop."""
+
+    def connected(self, participant: str) -> None:
+        """In the meeting, with this id ("": the host did not say)."""
+
+    def disconnected(self, reason: str) -> None:
+        """Not in the meeting any more."""
+
+    def label(self, verdict: Verdict) -> None:
+        """The label now: at every change and once a second."""
+
+    def grid(self, grid: GridState) -> None:
+        """The shared grid now: once a second."""
+
+    def source(self, state: SourceState, reason: str) -> None:
+        """The source changed its state."""
+
+    def error(self, code: str, message: str) -> None:
+        """Something that the user should know of."""
+
+    def close(self) -> None:
+        """Nothing more will come."""
+
+
+class JsonReporter:
+    """One line per event, flushed, so that whoever reads the pipe sees it at once."""
+
+    def __init__(self, stream: TextIO, on_broken: Callable[[], None]) -> None:
+        """`on_broken`: the reader went away, and with it the reason to go on."""
+        self._stream, self._on_broken = stream, on_broken
+
+    def connected(self, participant: str) -> None:
+        """`participant`: id."""
+        self._write(event="connected", participant=participant)
+
+    def disconnected(self, reason: str) -> None:
+        """`reason`: a word or two."""
+        self._write(event="disconnected", reason=reason)
+
+    def label(self, verdict: Verdict) -> None:
+        """`label`, `score`, `reason` as on the wire."""
+        self._write(event="label", label=verdict.label, score=round(verdict.score, 4), reason=verdict.reason)
+
+    def grid(self, grid: GridState) -> None:
+        """`width`, `height` in pixels, `fps` as received."""
+        self._write(event="grid", width=grid.width, height=grid.height, fps=grid.fps)
+
+    def source(self, state: SourceState, reason: str) -> None:
+        """`state`: opening, live or lost."""
+        self._write(event="source", state=state, reason=reason)
+
+    def error(self, code: str, message: str) -> None:
+        """`code`: stable; `message`: for people."""
+        self._write(event="error", code=code, message=message)
+
+    def close(self) -> None:
+        """Nothing to do: each line is complete."""
+
+    def _write(self, **event: Any) -> None:
+        try:
+            self._stream.write(msgspec.json.encode(event).decode() + "\n")
+            self._stream.flush()
+        except OSError:
+            self._on_broken()

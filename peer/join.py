@@ -1,0 +1,188 @@
+"""The command `edgeattend join`: from its command line to an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+
+from peer.client import ClientConfig
+from peer.events import JsonReporter, Reporter
+from peer.leave import Leave
+from peer.link import parse_link
+from peer.participant import Participant
+from peer.perception.classifier import AttentionClassifier
+from peer.sources import make_source
+from peer.terminal import TerminalReporter
+from peer.window import DisplayUnavailable, Scene, check_display, show
+from signaling.errors import ConfigInvalid, ModelUnavailable, NameInvalid, SourceUnavailable
+from signaling.protocol import clean_name
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_MODEL = Path(__file__).parent / "models" / "attention.onnx"
+
+EXIT_FINE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class JoinConfig:
+    """The command line of `edgeattend join`; `seconds` counts from the start of the command."""
+
+    url: str
+    name: str
+    source: str = "camera:0"
+    labels: bool = True
+    window: bool = False
+    seconds: float | None = None
+    json: bool = False
+    model: Path = DEFAULT_MODEL
+    client: ClientConfig = field(default_factory=ClientConfig)
+
+
+def run(config: JoinConfig) -> int:
+    """Join, block until it is over, and return the exit code; to be called in the main thread."""
+    if not config.window:
+        return asyncio.run(join(config))
+    try:
+        check_display()
+    except DisplayUnavailable as error:
+        logger.debug("no display: %s", error.detail)
+        _reporter(config, lambda: None).error(error.code, error.message)
+        return EXIT_FAILED
+    return _run_in_window(config)
+
+
+def _run_in_window(config: JoinConfig) -> int:
+    """The meeting in a thread of its own, and the window in this one."""
+    leave = Leave()
+    scenes: list[Scene] = []
+    codes: list[int] = []
+    ready, done = threading.Event(), threading.Event()
+
+    def on_scene(scene: Scene) -> None:
+        scenes.append(scene)
+        ready.set()
+
+    def attend() -> None:
+        try:
+            codes.append(asyncio.run(join(config, leave=leave, on_scene=on_scene)))
+        finally:
+            done.set()
+            ready.set()
+
+    meeting = threading.Thread(target=attend, name="edgeattend-meeting")
+    with _signals_ask(leave):
+        meeting.start()
+        ready.wait()
+        if scenes:
+            show(scenes[0], done, leave.ask)
+        meeting.join()
+    return codes[0] if codes else EXIT_FAILED
+
+
+async def join(
+    config: JoinConfig, *, leave: Leave | None = None, on_scene: Callable[[Scene], None] | None = None
+) -> int:
+    """Take part until `leave`, SIGINT, SIGTERM or the time is over; returns the exit code.
+
+    `on_scene` hears of what a window can show, and means that the grid is decoded.
+    """
+    # OpenCV's own threads spin while they wait, and its log repeats what comes back as a result anyway.
+    cv2.setNumThreads(1)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    leave = leave or Leave()
+    reporter = _reporter(config, leave.ask)
+    try:
+        link, name, source = parse_link(config.url), clean_name(config.name), make_source(config.source)
+        with _loop_signals_ask(leave):
+            participant = Participant(
+                link,
+                name,
+                source,
+                reporter,
+                labels=config.labels,
+                classifier=await _classifier(config, reporter),
+                decode_grid=on_scene is not None,
+                config=config.client,
+            )
+            if on_scene is not None:
+                on_scene(participant)
+            return await _attend(config, participant, leave)
+    except (ConfigInvalid, NameInvalid) as error:
+        reporter.error(error.code, error.message)
+        return EXIT_USAGE
+    except SourceUnavailable as error:
+        reporter.error(error.code, error.message)
+        return EXIT_FAILED
+    finally:
+        reporter.close()
+
+
+async def _attend(config: JoinConfig, participant: Participant, leave: Leave) -> int:
+    """Run `participant` until it ends by itself, `leave` is asked for, or the time is over."""
+    attending = asyncio.create_task(participant.run(), name="participant")
+    leaving = asyncio.create_task(leave.wait(), name="leave")
+    try:
+        await asyncio.wait((attending, leaving), timeout=config.seconds, return_when=asyncio.FIRST_COMPLETED)
+        if attending.done():
+            attending.result()  # raises what went wrong at the start
+            return EXIT_FAILED  # the host does not want us, and has said so
+        return EXIT_FINE if leaving.done() or participant.ever_connected else EXIT_FAILED
+    finally:
+        for task in (attending, leaving):
+            task.cancel()
+        await asyncio.gather(attending, leaving, return_exceptions=True)
+
+
+async def _classifier(config: JoinConfig, reporter: Reporter) -> AttentionClassifier | None:
+    """The model, or None with a word to the user: a meeting without labels is still a meeting."""
+    if not config.labels:
+        return None
+    try:
+        return await asyncio.to_thread(AttentionClassifier, config.model)
+    except ModelUnavailable as error:
+        reporter.error(error.code, error.message)
+        return None
+
+
+def _reporter(config: JoinConfig, on_broken: Callable[[], None]) -> Reporter:
+    if config.json:
+        return JsonReporter(sys.stdout, on_broken)
+    return TerminalReporter(sys.stdout, on_broken, labels=config.labels)
+
+
+@contextmanager
+def _loop_signals_ask(leave: Leave) -> Iterator[None]:
+    """SIGINT and SIGTERM ask to leave, where the loop runs in the main thread and the system has signals."""
+    loop = asyncio.get_running_loop()
+    taken: list[signal.Signals] = []
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, leave.ask)
+            taken.append(number)
+    try:
+        yield
+    finally:
+        for number in taken:
+            loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _signals_ask(leave: Leave) -> Iterator[None]:
+    """The same for a main thread that is busy with a window."""
+    before = {number: signal.signal(number, lambda *_: leave.ask()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,170 @@
+"""One participant, put together: source, perception, meeting and report, started and ended in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from peer.client import ClientConfig, MeetingClient
+from peer.events import Reporter
+from peer.grid import GridMeter
+from peer.griddecoder import GridDecoder
+from peer.link import Link
+from peer.mood import MoodBoard
+from peer.perception.classifier import AttentionClassifier
+from peer.perception.window import Verdict
+from peer.perception.worker import Decision, PerceptionWorker
+from peer.source import Pixels, Source, SourceState
+from signaling.rtc import EncodedFrame
+
+REPORT_EVERY_S = 1.0
+
+
+class Participant:
+    """Lives on the event loop; `own_picture`, `verdict`, `grid_picture` and `status` may be read from any thread."""
+
+    def __init__(
+        self,
+        link: Link,
+        name: str,
+        source: Source,
+        reporter: Reporter,
+        *,
+        labels: bool,
+        classifier: AttentionClassifier | None = None,
+        decode_grid: bool = False,
+        config: ClientConfig | None = None,
+    ) -> None:
+        """`labels` False: nobody looks at the pictures, and no label is sent. `classifier` None: it is `unknown`."""
+        self._source, self._reporter, self._classifier = source, reporter, classifier
+        self._loop = asyncio.get_running_loop()
+        self._moods = MoodBoard() if labels else None
+        self._meter = GridMeter()
+        self._status = "connecting"
+        self._decoder = GridDecoder(self._need_key_frame) if decode_grid else None
+        self._client = MeetingClient(
+            link,
+            name,
+            source=source,
+            moods=self._moods,
+            listener=self,
+            on_grid_frame=self._on_grid_frame,
+            config=config,
+        )
+
+    @property
+    def ever_connected(self) -> bool:
+        """Whether the meeting was reached at all."""
+        return self._client.ever_connected
+
+    async def run(self) -> None:
+        """Take part until cancelled, or until there is no way back. Raises `SourceUnavailable` at the start."""
+        async with (
+            self._running_source(),
+            self._running_perception(),
+            self._running_decoder(),
+            asyncio.TaskGroup() as tasks,
+        ):
+            reports = [tasks.create_task(self._report_grid())]
+            if self._moods is not None:
+                reports.append(tasks.create_task(self._report_labels(self._moods)))
+            await self._client.run()
+            for report in reports:
+                report.cancel()
+
+    @asynccontextmanager
+    async def _running_source(self) -> AsyncIterator[None]:
+        def tell(state: SourceState, reason: str) -> None:
+            self._loop.call_soon_threadsafe(self._reporter.source, state, reason)
+
+        try:
+            await asyncio.to_thread(self._source.start, tell)
+            yield
+        finally:
+            await asyncio.to_thread(self._source.close)
+
+    @asynccontextmanager
+    async def _running_perception(self) -> AsyncIterator[None]:
+        moods = self._moods
+        if moods is None:
+            yield
+            return
+
+        def publish(decision: Decision) -> None:
+            self._loop.call_soon_threadsafe(moods.put, decision)
+
+        worker = PerceptionWorker(self._source, self._classifier, publish)
+        worker.start()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(worker.close)
+
+    @asynccontextmanager
+    async def _running_decoder(self) -> AsyncIterator[None]:
+        if self._decoder is None:
+            yield
+            return
+        self._decoder.start()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(self._decoder.close)
+
+    async def _report_labels(self, moods: MoodBoard) -> None:
+        seen = moods.changes
+        while True:
+            if moods.decision is not None:
+                self._reporter.label(moods.decision.verdict)
+            seen = await moods.wait_change(seen, REPORT_EVERY_S)
+
+    async def _report_grid(self) -> None:
+        while True:
+            await asyncio.sleep(REPORT_EVERY_S)
+            grid = self._meter.state()
+            if grid is not None:
+                self._reporter.grid(grid)
+
+    def _on_grid_frame(self, frame: EncodedFrame) -> None:
+        self._meter.add(frame)
+        if self._decoder is not None:
+            self._decoder.add(frame)
+
+    def _need_key_frame(self) -> None:
+        self._loop.call_soon_threadsafe(self._client.need_key_frame)
+
+    def connected(self, participant: str) -> None:
+        """See `ClientListener`."""
+        self._status = "waiting for the grid"
+        self._reporter.connected(participant)
+
+    def disconnected(self, reason: str) -> None:
+        """See `ClientListener`."""
+        self._status = "reconnecting"
+        self._meter = GridMeter()
+        if self._decoder is not None:
+            self._decoder.forget()
+        self._reporter.disconnected(reason)
+
+    def error(self, code: str, message: str) -> None:
+        """See `ClientListener`."""
+        self._reporter.error(code, message)
+
+    def own_picture(self) -> Pixels | None:
+        """See `peer.window.Scene`."""
+        frame = self._source.latest()
+        return None if frame is None else frame.bgr
+
+    def verdict(self) -> Verdict | None:
+        """See `peer.window.Scene`."""
+        decision = self._moods.decision if self._moods is not None else None
+        return None if decision is None else decision.verdict
+
+    def grid_picture(self) -> Pixels | None:
+        """See `peer.window.Scene`."""
+        return None if self._decoder is None else self._decoder.picture()
+
+    def status(self) -> str:
+        """See `peer.window.Scene`."""
+        return self._status

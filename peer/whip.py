@@ -1,0 +1,101 @@
+"""The two HTTP requests of a session: an offer for an answer (RFC 9725), and leaving."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from dataclasses import dataclass, field
+
+import aiohttp
+import msgspec
+from aiohttp import ClientConnectorCertificateError, ClientSession, ClientTimeout
+from yarl import URL
+
+from signaling.protocol import RESUME_HEADER
+
+logger = logging.getLogger(__name__)
+
+OFFER_TIMEOUT = ClientTimeout(total=10.0, connect=5.0)
+LEAVE_TIMEOUT = ClientTimeout(total=2.0)
+MAX_ANSWER_BYTES = 256 * 1024
+
+TOKEN_REFUSED = (401, 403)
+TRY_LATER = (408, 425, 429)
+
+
+class Refused(Exception):  # noqa: N818  what happened, as in signaling.errors
+    """The host answered with an error. `lasting`: it would answer the same again."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+
+    @property
+    def lasting(self) -> bool:
+        """Whether asking the same again is of no use."""
+        return 400 <= self.status < 500 and self.status not in TRY_LATER
+
+
+class Unreachable(Exception):  # noqa: N818
+    """No answer, or none that makes sense. `lasting`: a person has to do something."""
+
+    def __init__(self, message: str, *, lasting: bool = False) -> None:
+        super().__init__(message)
+        self.message, self.lasting = message, lasting
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: the SDP, the session's own address, and the personal token ("" if the host gives none)."""
+
+    sdp: str
+    session: URL
+    resume: str = field(repr=False)
+
+
+async def publish(http: ClientSession, url: URL, token: str, offer: str) -> Answer:
+    """POST `offer`. Raises `Refused` or `Unreachable`."""
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/sdp"}
+    try:
+        async with http.post(url, data=offer.encode(), headers=headers, timeout=OFFER_TIMEOUT) as response:
+            body = await response.content.read(MAX_ANSWER_BYTES)
+            if response.status != 201:
+                raise _refusal(response.status, body)
+            location = response.headers.get("Location")
+            if not location:
+                raise Unreachable("expected an answer with a Location, got one without")
+            session = response.url.join(URL(location))
+            return Answer(body.decode(), session, response.headers.get(RESUME_HEADER, ""))
+    except ClientConnectorCertificateError as error:
+        raise Unreachable(
+            "expected a certificate that this machine trusts, got one it does not:"
+            " point SSL_CERT_FILE to the host's certificate, or use the http link",
+            lasting=True,
+        ) from error
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        raise Unreachable(f"expected an answer from the host, got {type(error).__name__}") from error
+
+
+async def leave(http: ClientSession, session: URL, token: str) -> None:
+    """DELETE the session, if the host still answers; it notices by itself otherwise."""
+    with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
+        async with http.delete(session, headers={"Authorization": f"Bearer {token}"}, timeout=LEAVE_TIMEOUT):
+            return
+    logger.debug("the host did not answer the leave")
+
+
+class _Problem(msgspec.Struct):
+    code: str
+    message: str
+
+
+class _Problems(msgspec.Struct):
+    error: _Problem
+
+
+def _refusal(status: int, body: bytes) -> Refused:
+    try:
+        problem = msgspec.json.decode(body, type=_Problems).error
+    except (msgspec.MsgspecError, UnicodeError):
+        return Refused(status, f"http_{status}", f"expected an answer from the host, got HTTP status {status}")
+    return Refused(status, problem.code, problem.message)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from peer.join import DEFAULT_MODEL
+from peer.perception.classifier import AttentionClassifier
+from signaling.errors import ModelUnavailable
+from tests.peer.onnx_bytes import FLOAT, model, write_model
+
+
+def crop(value: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.full((160, 160, 3), value, np.uint8)
+
+
+def test_a_model_of_the_contract_scores(tmp_path: Path) -> None:
+    classifier = AttentionClassifier(write_model(tmp_path / "m.onnx", model()))
+    assert classifier.score(crop(0)) == pytest.approx(0.5)
+    assert classifier.score(crop(200)) == pytest.approx(1.0)
+    assert classifier.card.crop_scale == 1.25
+
+
+def test_a_fixed_batch_of_one_is_fine(tmp_path: Path) -> None:
+    fixed = model(shape=(1, 160, 160, 3))
+    assert AttentionClassifier(write_model(tmp_path / "m.onnx", fixed)).score(crop(0)) == pytest.approx(0.5)
+
+
+def test_the_shipped_model_gives_a_probability() -> None:
+    assert 0.0 <= AttentionClassifier(DEFAULT_MODEL).score(crop(128)) <= 1.0
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "m.onnx", model())
+    path.unlink()
+    with pytest.raises(ModelUnavailable, match=r"m\.onnx.*No such file"):
+        AttentionClassifier(path)
+
+
+def test_a_missing_card_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model())
+    with pytest.raises(ModelUnavailable, match=r"m\.json"):
+        AttentionClassifier(path)
+
+
+def test_a_truncated_file_is_not_the_one_of_its_card(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "m.onnx", model())
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(ModelUnavailable, match="sha256"):
+        AttentionClassifier(path)
+
+
+@pytest.mark.parametrize("data", [b"", b"not a model at all", model()[:60], b"\xff" * 1000])
+def test_a_file_that_is_no_onnx_is_refused(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(ModelUnavailable, match=r"expected .*m\.onnx"):
+        AttentionClassifier(write_model(tmp_path / "m.onnx", data))
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (model(shape=("N", 128, 128, 3)), r"160, 160.*128"),
+        (model(shape=("N", 3, 160, 160)), r"160, 160, 3.*3, 160"),
+        (model(shape=("N", 160)), r"160, 160.*'N', 160\]"),
+        (model(element=FLOAT), r"uint8.*float"),
+        (model(keep_dims=True), r"give \(N,\)"),
+        (model(last_op="Log"), "probability"),
+    ],
+    ids=["too small", "channels first", "rank 2", "float input", "rank 4 output", "not a probability"],
+)
+def test_a_model_of_another_form_is_refused_by_what_it_takes_or_gives(
+    tmp_path: Path, data: bytes, expected: str
+) -> None:
+    with pytest.raises(ModelUnavailable, match=expected):
+        AttentionClassifier(write_model(tmp_path / "m.onnx", data))
+
+
+@pytest.mark.parametrize("card", [{"crop_scale": 0}, {"crop_scale": "big"}, {"threshold": 2}, {"sha256": None}])
+def test_a_card_that_makes_no_sense_is_refused(tmp_path: Path, card: dict[str, object]) -> None:
+    with pytest.raises(ModelUnavailable, match=r"card.*m\.json"):
+        AttentionClassifier(write_model(tmp_path / "m.onnx", model(), **card))
+
+
+def test_a_card_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "m.onnx", model())
+    path.with_suffix(".json").write_bytes(b"\xff\xfe{")
+    with pytest.raises(ModelUnavailable, match=r"card.*m\.json"):
+        AttentionClassifier(path)
