@@ -1,0 +1,95 @@
+// Requests to the server, with the token in the header and errors as the server words them.
+
+/** An answer takes milliseconds; after this long there will be none. */
+const TIMEOUT_MS = 8000;
+
+/** The server said no; `status` and `code` as in docs/protocol.md. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status HTTP status.
+   * @param {string} code Stable code, "" if the answer had none.
+   * @param {string} message What the server says of it.
+   */
+  constructor(status, code, message) {
+    super(message);
+    this.name = "ApiError";
+    this.status = status;
+    this.code = code;
+  }
+
+  /** Whether the same request will fail again however often it is tried. */
+  get final() {
+    return this.status >= 400 && this.status < 500 && ![408, 425, 429].includes(this.status);
+  }
+}
+
+/** @type {Record<string, string>} What a final error means to the person in front of it. */
+const PLAIN_WORDS = {
+  token_missing: "This link is not complete. Ask for it again.",
+  token_invalid: "This link is not valid here. Ask for a new one.",
+  token_expired: "This link has expired. Ask for a new one.",
+  role_forbidden: "This link does not allow that.",
+  room_forbidden: "This link belongs to another meeting.",
+  room_unknown: "This meeting is not open any more.",
+  room_full: "The meeting is full. Trying again.",
+  sdp_codec_unsupported: "This browser cannot show the meeting's video format (VP8).",
+};
+
+/**
+ * @param {unknown} error
+ * @returns {string} A sentence for people.
+ */
+export function explain(error) {
+  if (error instanceof ApiError) return PLAIN_WORDS[error.code] ?? error.message;
+  if (error instanceof TypeError) return "The server cannot be reached. Trying again.";
+  return "The connection could not be made. Trying again.";
+}
+
+/**
+ * @typedef {object} Answer A whole answer.
+ * @property {Headers} headers
+ * @property {string} url Where it came from.
+ * @property {string} text
+ */
+
+/**
+ * `fetch` with a bearer token and a time limit; anything but success is thrown.
+ *
+ * @param {string} path
+ * @param {string} token
+ * @param {RequestInit} [init]
+ * @returns {Promise<Answer>}
+ * @throws {ApiError} The server answered with an error.
+ * @throws {TypeError | DOMException} The server cannot be reached, or not in time, or the signal was aborted.
+ */
+export async function request(path, token, init = {}) {
+  const headers = new Headers(init.headers);
+  headers.set("Authorization", `Bearer ${token}`);
+  const limit = new AbortController();
+  const abort = () => limit.abort();
+  const timer = setTimeout(abort, TIMEOUT_MS);
+  init.signal?.addEventListener("abort", abort);
+  try {
+    const response = await fetch(path, { cache: "no-store", ...init, headers, signal: limit.signal });
+    const text = await response.text();
+    if (!response.ok) throw readError(response.status, text);
+    return { headers: response.headers, url: response.url, text };
+  } finally {
+    clearTimeout(timer);
+    init.signal?.removeEventListener("abort", abort);
+  }
+}
+
+/**
+ * @param {number} status
+ * @param {string} text
+ * @returns {ApiError}
+ */
+function readError(status, text) {
+  try {
+    const { error } = JSON.parse(text);
+    return new ApiError(status, String(error.code), String(error.message));
+  } catch {
+    return new ApiError(status, "", `The server answered ${status}.`);
+  }
+}

@@ -1,0 +1,43 @@
+// How long to wait before the next try: longer after each failure, never in step with other browsers.
+
+const FIRST_MS = 500;
+const LONGEST_MS = 5000;
+
+/** Exponential back-off with jitter, from `FIRST_MS` to `LONGEST_MS`. */
+export class Backoff {
+  #failures = 0;
+
+  /** @returns {number} Milliseconds to wait after one more failure. */
+  next() {
+    const ceiling = Math.min(LONGEST_MS, FIRST_MS * 2 ** this.#failures);
+    this.#failures += 1;
+    return Math.max(FIRST_MS, ceiling * (0.5 + Math.random() / 2));
+  }
+
+  /** It works again: the next failure is the first. */
+  reset() {
+    this.#failures = 0;
+  }
+}
+
+/**
+ * Wait `ms`, or until a signal is aborted or the network comes back, whichever is first.
+ *
+ * @param {number} ms
+ * @param {...AbortSignal} signals
+ * @returns {Promise<void>} Never rejects.
+ */
+export function pause(ms, ...signals) {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      for (const signal of signals) signal.removeEventListener("abort", done);
+      removeEventListener("online", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    for (const signal of signals) signal.addEventListener("abort", done);
+    addEventListener("online", done);
+    if (signals.some(({ aborted }) => aborted)) done();
+  });
+}

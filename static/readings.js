@@ -1,0 +1,89 @@
+// How a participant's state reads: one word, one icon and one colour for each, the same as in the annotated grid
+// (host/labels.py).
+
+/** @typedef {import("./status.js").Participant} Participant */
+/** @typedef {import("./icons.js").IconName} IconName */
+
+/** @typedef {"good" | "warn" | "calm"} Tone A colour of the style sheet; never the only sign. */
+
+/**
+ * @typedef {object} Reading
+ * @property {string} text
+ * @property {IconName} icon
+ * @property {Tone} tone
+ * @property {number | null} score 0 to 1; null where there is none to show.
+ * @property {string} why One short line, "" for none.
+ */
+
+/**
+ * @param {string} text
+ * @param {IconName} icon
+ * @param {Tone} tone
+ * @param {string} why
+ * @returns {Reading}
+ */
+const reading = (text, icon, tone, why = "") => ({ text, icon, tone, score: null, why });
+
+/** @type {Record<string, Reading>} */
+const BY_STATE = {
+  connecting: reading("Connecting", "dots", "calm"),
+  stale: reading("Reconnecting", "dots", "calm", "nothing heard for some seconds"),
+  gone: reading("Gone", "dash", "calm"),
+};
+
+/** @type {Record<string, Reading>} By label, or by label and reason where that has words of its own. */
+const BY_LABEL = {
+  attentive: reading("Attentive", "check", "good"),
+  not_attentive: reading("Not attentive", "exclamation", "warn"),
+  "not_attentive no_face": reading("No face", "absent", "warn", "nobody in the picture"),
+  unknown: reading("Unknown", "question", "calm"),
+  "unknown paused": reading("Paused", "pause", "calm", "they paused sharing"),
+  "unknown no_model": reading("No model", "question", "calm", "their device has no attention model"),
+};
+
+const NOT_SHARED = reading("Not shared", "dash", "calm");
+
+/**
+ * What the host sees of a participant.
+ *
+ * @param {Participant} participant
+ * @returns {Reading}
+ */
+export function readingOf(participant) {
+  const byState = BY_STATE[participant.state];
+  if (byState !== undefined) return byState;
+  const mood = participant.mood ?? null;
+  if (mood === null) return NOT_SHARED;
+  const found = BY_LABEL[`${mood.label} ${mood.reason}`] ?? BY_LABEL[mood.label] ?? reading("Unknown", "question", "calm");
+  return mood.label === "unknown" ? found : { ...found, score: mood.score };
+}
+
+/**
+ * What everybody else sees of a participant: whether they are here, and nothing more.
+ *
+ * @param {Participant} participant
+ * @returns {Reading}
+ */
+export function presenceOf(participant) {
+  const byState = BY_STATE[participant.state];
+  if (byState !== undefined) return { ...byState, why: "" };
+  return participant.video === null ? reading("No video", "dash", "calm") : reading("Here", "check", "good");
+}
+
+/**
+ * @param {number} seconds
+ * @returns {string} How long ago, in as few characters as are clear.
+ */
+export function ago(seconds) {
+  if (seconds < 3) return "now";
+  if (seconds < 90) return `${Math.round(seconds)} s ago`;
+  return `${Math.round(seconds / 60)} min ago`;
+}
+
+/**
+ * @param {number} count
+ * @returns {string}
+ */
+export function people(count) {
+  return count === 1 ? "1 participant" : `${count} participants`;
+}

@@ -1,0 +1,119 @@
+// The meeting page: the clean grid by WHEP, who is here, and for participants how to join.
+
+import { explain } from "./api.js";
+import { offerCopy } from "./copy.js";
+import { byId, create, renderList, roomOfPage, setText, tokenOfPage, withToken } from "./dom.js";
+import { badge, icon } from "./icons.js";
+import { people, presenceOf } from "./readings.js";
+import { Stage } from "./stage.js";
+import { StatusPoller } from "./status.js";
+import { WhepPlayer } from "./whep.js";
+
+/** @typedef {import("./status.js").Participant} Participant */
+/** @typedef {import("./status.js").RoomStatus} RoomStatus */
+
+const room = encodeURIComponent(roomOfPage());
+const token = tokenOfPage();
+const role = document.body.dataset["role"];
+
+const video = byId("grid", HTMLVideoElement);
+const play = byId("play", HTMLButtonElement);
+const stats = byId("stats", HTMLElement);
+const list = byId("list", HTMLUListElement);
+const stage = new Stage();
+
+const player = new WhepPlayer({
+  url: `/whep/${room}`,
+  token,
+  onStream: (stream) => {
+    video.srcObject = stream;
+    void startPlaying();
+  },
+  onState: (state, problem) => {
+    stage.show(state, problem === null ? "" : explain(problem));
+    if (state !== "live") setText(stats, "");
+  },
+  onStats: ({ width, height, fps, kbps }) => {
+    if (fps > 0) setText(stats, `${width} × ${height} · ${Math.round(fps)} frames/s · ${Math.round(kbps)} kbit/s`);
+  },
+});
+
+const poller = new StatusPoller({
+  url: `/r/${room}/status`,
+  token,
+  onStatus: showStatus,
+  onProblem: () => list.classList.add("out-of-date"),
+});
+
+/** Browsers that save power play nothing by themselves: then a button asks for a tap. */
+async function startPlaying() {
+  try {
+    await video.play();
+    play.hidden = true;
+  } catch (error) {
+    play.hidden = !(error instanceof DOMException && error.name === "NotAllowedError");
+  }
+}
+
+/** @param {RoomStatus} status */
+function showStatus({ grid, participants }) {
+  stage.shape(grid.width, grid.height);
+  setText(byId("people", HTMLElement), people(participants.length));
+  byId("empty", HTMLElement).hidden = participants.length > 0;
+  list.classList.remove("out-of-date");
+  renderList(list, participants, { key: ({ id }) => id, make: makePerson, update: updatePerson });
+}
+
+/** @returns {HTMLLIElement} */
+function makePerson() {
+  const item = create("li", "person");
+  const name = create("bdi", "person-name");
+  name.dir = "auto";
+  item.append(badge("dots"), name, create("span", "person-reading"));
+  return item;
+}
+
+/**
+ * @param {HTMLElement} item
+ * @param {Participant} participant
+ */
+function updatePerson(item, participant) {
+  const { text, icon: sign, tone } = presenceOf(participant);
+  const [disc, name, state] = item.children;
+  if (disc === undefined || name === undefined || state === undefined) return;
+  setText(name, participant.name);
+  setText(state, text);
+  if (item.dataset["sign"] !== sign) disc.replaceChildren(icon(sign));
+  item.dataset["sign"] = sign;
+  item.dataset["tone"] = tone;
+}
+
+function showJoining() {
+  const link = `${location.origin}${location.pathname}?token=${token}`;
+  const command = byId("command", HTMLElement);
+  command.append("edgeattend join ", create("span", "command-link", `'${link}'`), " --name NAME");
+  offerCopy(byId("copy", HTMLButtonElement), byId("copy-words", HTMLElement), command);
+  byId("join", HTMLElement).hidden = false;
+}
+
+function start() {
+  player.start();
+  poller.start();
+}
+
+if (role === "participant") showJoining();
+if (role === "host") {
+  const dashboard = byId("dashboard", HTMLAnchorElement);
+  dashboard.href = withToken(`/r/${room}/host`);
+  dashboard.hidden = false;
+}
+stage.offerFullScreen(byId("fullscreen", HTMLButtonElement), video);
+play.addEventListener("click", startPlaying);
+addEventListener("pagehide", () => {
+  player.close();
+  poller.stop();
+});
+addEventListener("pageshow", (event) => {
+  if (event.persisted) start(); // the browser's back button brought the page back as it was
+});
+start();
