@@ -25,7 +25,8 @@ PANEL_BGR = (34, 26, 22)
 LINE_BGR = (62, 50, 44)
 JPEG_QUALITY = 80
 BORDER_PX = 4
-ROW_MIN_PX, ROW_MAX_PX = 30, 58
+ROW_MIN_PX, ROW_MAX_PX = 24, 58
+"""The smaller one lets a full room fit into a grid 720 high."""
 
 
 @functools.lru_cache(maxsize=512)

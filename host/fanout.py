@@ -11,6 +11,8 @@ import av
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
+from signaling import rtc
+
 MAX_QUEUED_PACKETS = 15
 """A second of grid per viewer: a sender that is further behind starts again at the next key frame."""
 
@@ -84,6 +86,7 @@ class Fanout:
     """Everybody who watches one rendition of the grid. Event loop only, but for `take_key_request`."""
 
     def __init__(self) -> None:
+        self.packer = rtc.Vp8Packer()
         self._tracks: set[GridTrack] = set()
         self._starts = self._starts_served = 0
         self._requests_served = 0

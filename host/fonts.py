@@ -6,7 +6,7 @@ import functools
 import unicodedata
 from pathlib import Path
 
-from fontTools.ttLib import TTCollection, TTFont, TTLibError
+from fontTools.ttLib import TTCollection, TTFont
 
 SHIPPED = Path(__file__).parent / "fonts"
 REGULAR = SHIPPED / "DejaVuSans.ttf"
@@ -73,10 +73,8 @@ def _system_fonts() -> tuple[Path, ...]:
 def _coverage(path: Path) -> frozenset[int]:
     """The code points that the (first face of the) file has glyphs for; none if it cannot be read."""
     try:
-        if path.suffix == ".ttc":
-            with TTCollection(str(path), lazy=True) as faces:
-                return frozenset(faces.fonts[0].getBestCmap() or ())
-        with TTFont(str(path), lazy=True) as face:
+        with path.open("rb") as file:
+            face = TTCollection(file, lazy=True).fonts[0] if path.suffix == ".ttc" else TTFont(file, lazy=True)
             return frozenset(face.getBestCmap() or ())
-    except (OSError, TTLibError, AssertionError, KeyError):
+    except Exception:  # of a damaged font, fontTools raises whatever its readers raise
         return frozenset()

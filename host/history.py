@@ -56,10 +56,11 @@ class History:
         for row in self._rows:
             at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(row.at_s)) + f".{int(row.at_s * 1000) % 1000:03d}Z"
             score = "" if row.score is None else f"{row.score:.3f}"
-            writer.writerow((at, row.participant, _no_formula(row.name), row.state, row.label, score, row.reason))
+            who = _no_formula(row.participant), _no_formula(row.name)
+            writer.writerow((at, *who, row.state, row.label, score, row.reason))
         return text.getvalue()
 
 
 def _no_formula(text: str) -> str:
-    """A name that a spreadsheet would run as a formula, made plain text (CWE-1236)."""
+    """A name or id that a spreadsheet would run as a formula, made plain text (CWE-1236)."""
     return "'" + text if text[:1] in "=+-@\t\r" else text

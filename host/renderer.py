@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
+import cv2
+
 from host.annotated import AnnotatedView, draw_annotated, encode_jpeg
 from host.compositor import Compositor, Scene
 from host.fanout import Fanout, Packet
@@ -88,6 +90,7 @@ class Renderer:
         return 1000 * median(list(self._encode_s) or [0.0])
 
     def _run(self) -> None:
+        cv2.setNumThreads(1)  # planes are too small to share out: OpenCV's threads cost more than they save
         compositor = Compositor(self._config.width, self._config.height)
         encoder: Vp8Encoder | None = None
         start = time.monotonic()

@@ -104,6 +104,7 @@ class Room:
         self._certificate: RTCCertificate = rtc.Certificate.generateCertificate()
         self._members: dict[str, Member] = {}
         self._viewers: dict[str, Viewer] = {}
+        self._admitting = asyncio.Lock()  # one at a time, or two offers of one participant would make two tiles
         self._watcher: asyncio.Task[None] | None = None
         self._closing_tasks: set[asyncio.Task[None]] = set()
 
@@ -134,17 +135,17 @@ class Room:
         """
         offer = parse_offer(offer_sdp)
         require_publishing(offer)
-        self._check_room_for(admission.participant)
         await asyncio.get_running_loop().run_in_executor(None, prepare, admission.name)
-        member = self._members.get(admission.participant) or self._new_member(admission)
-        session = Session(self._certificate, self.fanout, member)
-        answer = await session.answer(offer, publish=True)
-        self._check_room_for(admission.participant)  # others may have come while we answered
-        if admission.participant not in self._members:
-            self._members[admission.participant] = member
-            self.counters.joins += 1
-            self._emit("joined", member)
-        replaced = member.attach(session, admission.resume, admission.owner)
+        async with self._admitting:
+            self._check_room_for(admission.participant)
+            member = self._members.get(admission.participant) or self._new_member(admission)
+            session = Session(self._certificate, self.fanout, member)
+            answer = await session.answer(offer, publish=True)
+            if admission.participant not in self._members:
+                self._members[admission.participant] = member
+                self.counters.joins += 1
+                self._emit("joined", member)
+            replaced = member.attach(session, admission.resume, admission.owner)
         if replaced is not None:
             replaced.send(Bye(ByeReason.REPLACED))
             self._close_session(replaced)

@@ -95,6 +95,7 @@ class Session:
             transceiver.setCodecPreferences(rtc.codec_capabilities(SENT_CODEC))
             self._track = self._fanout.subscribe()
             transceiver.sender.replaceTrack(self._track)
+            rtc.share_packer(transceiver.sender, self._fanout.packer)
             rtc.on_key_frame_request(transceiver.sender, self._fanout.request_key_frame)
         elif receives:
             transceiver.setCodecPreferences(rtc.codec_capabilities(*RECEIVED_CODECS))

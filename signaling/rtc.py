@@ -10,9 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import aioice.ice
+import av
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
+from aiortc.codecs.vpx import Vp8Encoder as AiortcVp8Encoder
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtcdtlstransport import RTCCertificate, SRTPProtectionProfile
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
@@ -88,6 +91,30 @@ def negotiated_codecs(transceiver: RTCRtpTransceiver) -> dict[int, str]:
 def on_key_frame_request(sender: RTCRtpSender, callback: Callable[[], None]) -> None:
     """Call `callback` for every PLI or FIR of the remote side, instead of aiortc's own encoder."""
     sender._send_keyframe = callback  # type: ignore[method-assign]
+
+
+class Vp8Packer:
+    """Makes RTP payloads of each `av.Packet` once for all senders of one stream, where aiortc does so for each.
+
+    Picture ids (RFC 7741 4.2) then count the stream's pictures, not those that one viewer got; everything else in a
+    packet stays the sender's own.
+    """
+
+    def __init__(self) -> None:
+        self._encoder = AiortcVp8Encoder()
+        self._packet: object = None
+        self._packed: tuple[list[bytes], int] = ([], 0)
+
+    def pack(self, packet: av.Packet[Any]) -> tuple[list[bytes], int]:
+        """aiortc's hook: payloads, and the RTP timestamp counted from the stream's start."""
+        if packet is not self._packet:
+            self._packet, self._packed = packet, self._encoder.pack(packet)
+        return self._packed
+
+
+def share_packer(sender: RTCRtpSender, packer: Vp8Packer) -> None:
+    """Let `packer` stand for the encoder of `sender`, whose track gives encoded packets."""
+    sender._RTCRtpSender__encoder = packer  # type: ignore[attr-defined]
 
 
 def on_bitrate_estimate(sender: RTCRtpSender, callback: Callable[[int], None]) -> None:

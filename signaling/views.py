@@ -34,6 +34,8 @@ async def annotated(request: web.Request) -> web.StreamResponse:
     view = request.app[DIRECTORY].room(name).annotated
     content_type = f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}"
     response = web.StreamResponse(headers={"Content-Type": content_type, "Cache-Control": "no-store"})
+    if request.method == "HEAD":
+        return response
     with view:
         try:
             await response.prepare(request)

@@ -1,0 +1,195 @@
+"""Offers: what we understand of a good one, and one error for each way to be wrong."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from host.offer import MAX_SECTIONS, parse_offer, require_publishing, require_watching
+from signaling.errors import EdgeAttendError, SdpCodecUnsupported, SdpInvalid, SdpNoVideo
+from tests.host.offers import CHANNEL, GRID, offer, real_offer, section
+
+MDNS = "1 1 udp 2113937151 0b5e21c9-5ae0-4a39-a0f1-6b29ea1a3e5f.local 51000 typ host"
+PLAIN = "2 1 udp 2113937151 192.0.2.7 51001 typ host"
+
+
+async def test_a_participants_offer_sends_one_video_and_receives_the_grid() -> None:
+    parsed = parse_offer(await real_offer("sendonly", "recvonly", channel=True))
+    require_publishing(parsed)
+    assert (parsed.publishes, parsed.watches) == (0, 1)
+    assert [part.kind for part in parsed.sections] == ["video", "video", "application"]
+    assert {"VP8", "H264"} <= set(parsed.sections[0].codecs)
+    assert "rtx" not in parsed.sections[0].codecs
+
+
+async def test_a_viewers_offer_receives_alone() -> None:
+    parsed = parse_offer(await real_offer("recvonly"))
+    require_watching(parsed)
+    assert (parsed.publishes, parsed.watches) == (None, 0)
+    with pytest.raises(SdpNoVideo, match="got sections: video"):
+        require_publishing(parsed)
+
+
+async def test_a_publishers_offer_cannot_watch() -> None:
+    parsed = parse_offer(await real_offer("sendonly"))
+    require_publishing(parsed)
+    with pytest.raises(SdpNoVideo, match=r"receives \(a=recvonly\), got sections: video"):
+        require_watching(parsed)
+
+
+async def test_one_section_may_do_both() -> None:
+    parsed = parse_offer(await real_offer("sendrecv"))
+    assert (parsed.publishes, parsed.watches) == (0, 0)
+
+
+async def test_a_section_for_receiving_alone_is_preferred_for_the_grid() -> None:
+    parsed = parse_offer(await real_offer("sendrecv", "recvonly"))
+    assert (parsed.publishes, parsed.watches) == (0, 1)
+
+
+@pytest.mark.parametrize("text", ["", "hello", "\ufeffv=0", '{"sdp": "v=0"}', "m=video 9", " v=0", "\x00" * 50])
+def test_what_is_no_sdp_is_refused_with_how_it_begins(text: str) -> None:
+    with pytest.raises(SdpInvalid, match="that begins with 'v=0', got"):
+        parse_offer(text)
+
+
+@pytest.mark.parametrize("text", ["v=0", "v=0\r\n", offer(), offer().replace("t=0 0", "t=x")])
+def test_an_offer_without_media_is_refused(text: str) -> None:
+    with pytest.raises(SdpInvalid):
+        parse_offer(text)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("m=video 9 UDP", "m=video nine UDP"),
+        ("m=video 9 UDP/TLS/RTP/SAVPF 97", "m=video"),
+        ("a=rtpmap:97 VP8/90000", "a=rtpmap:x VP8/90000"),
+        ("a=rtpmap:97 VP8/90000", "a=rtpmap:97"),
+        ("a=rtpmap:97 VP8/90000", "a=rtpmap:97 VP8/fast"),
+        ("a=fingerprint:sha-256 AB", "a=fingerprint:sha-256"),
+        ("a=group:BUNDLE 0", "a=candidate:1 2"),
+        ("a=setup:actpass", "a=ssrc:x cname:y"),
+    ],
+)
+def test_what_is_wrong_with_a_broken_line_goes_to_the_log_alone(good: str, bad: str) -> None:
+    text = offer(section())
+    assert good in text
+    try:
+        parse_offer(text.replace(good, bad))
+    except SdpInvalid as error:
+        assert "Error" not in error.message
+        assert "Traceback" not in error.message
+
+
+@given(st.data())
+def test_a_garbled_offer_is_an_offer_or_one_of_our_errors(data: st.DataObject) -> None:
+    lines = offer(section(), GRID, CHANNEL).splitlines()
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(1, len(lines) - 1))
+        change = data.draw(st.sampled_from(["drop", "repeat", "cut", "text"]))
+        if change == "drop" and len(lines) > 2:
+            del lines[at]
+        elif change == "repeat":
+            lines.insert(at, lines[data.draw(st.integers(1, len(lines) - 1))])
+        elif change == "cut":
+            lines[at] = lines[at][: data.draw(st.integers(0, len(lines[at])))]
+        else:
+            lines[at] = data.draw(st.text(max_size=20))
+    try:
+        parsed = parse_offer("\r\n".join(lines))
+        require_publishing(parsed)
+        require_watching(parsed)
+    except EdgeAttendError as error:
+        assert error.status in (400, 422)
+
+
+def test_every_section_has_to_be_in_the_bundle() -> None:
+    parts = section(), GRID, CHANNEL
+    parse_offer(offer(*parts))
+    for bundle in ("", "0 1", "0"):
+        with pytest.raises(SdpInvalid, match="one BUNDLE group"):
+            parse_offer(offer(*parts, bundle=bundle))
+
+
+def test_a_single_section_needs_no_bundle() -> None:
+    require_publishing(parse_offer(offer(section(), bundle="")))
+
+
+@pytest.mark.parametrize(
+    ("without", "message"),
+    [("ice-ufrag", "ice-ufrag and ice-pwd"), ("ice-pwd", "ice-ufrag and ice-pwd"), ("fingerprint", "DTLS fingerprint")],
+)
+def test_an_offer_that_lacks_what_a_connection_needs_says_what(without: str, message: str) -> None:
+    with pytest.raises(SdpInvalid, match=message):
+        parse_offer(offer(section(without=(without,))))
+
+
+def test_there_is_a_limit_to_the_number_of_sections() -> None:
+    parts = [section(direction="inactive", mid=str(number)) for number in range(MAX_SECTIONS + 1)]
+    assert len(parse_offer(offer(*parts[:-1])).sections) == MAX_SECTIONS
+    with pytest.raises(SdpInvalid, match=f"1 to {MAX_SECTIONS} media sections, got {MAX_SECTIONS + 1}"):
+        parse_offer(offer(*parts))
+
+
+def test_a_kind_of_media_that_webrtc_has_not_is_refused() -> None:
+    with pytest.raises(SdpInvalid, match="got 'text'"):
+        parse_offer(offer(section("text")))
+
+
+@pytest.mark.parametrize("parts", [(CHANNEL,), (section("audio", codecs=("opus",)),)])
+def test_an_offer_without_video_can_neither_publish_nor_watch(parts: tuple[str, ...]) -> None:
+    parsed = parse_offer(offer(*parts))
+    for require in (require_publishing, require_watching):
+        with pytest.raises(SdpNoVideo):
+            require(parsed)
+
+
+@pytest.mark.parametrize("direction", ["recvonly", "inactive"])
+def test_a_video_section_that_does_not_send_publishes_nothing(direction: str) -> None:
+    with pytest.raises(SdpNoVideo, match="a=sendonly or a=sendrecv"):
+        require_publishing(parse_offer(offer(section(direction=direction))))
+
+
+def test_a_rejected_section_publishes_nothing() -> None:
+    with pytest.raises(SdpNoVideo):
+        require_publishing(parse_offer(offer(section(port=0))))
+
+
+def test_a_section_without_a_direction_sends_and_receives() -> None:
+    parsed = parse_offer(offer(section(without=("sendonly",))))
+    assert (parsed.publishes, parsed.watches) == (0, 0)
+
+
+@pytest.mark.parametrize("codecs", [("AV1",), ("VP9", "AV1"), ("H265",), ("rtx",)])
+def test_a_codec_that_we_do_not_decode_is_named(codecs: tuple[str, ...]) -> None:
+    with pytest.raises(SdpCodecUnsupported) as caught:
+        require_publishing(parse_offer(offer(section(codecs=codecs))))
+    named = ", ".join(codec for codec in codecs if codec != "rtx") or "none"
+    assert caught.value.message == f"expected the video codec VP8 or H264, got {named}"
+
+
+@pytest.mark.parametrize("codecs", [("VP8",), ("H264",), ("AV1", "VP9", "vp8"), ("h264",)])
+def test_one_codec_that_we_decode_is_enough(codecs: tuple[str, ...]) -> None:
+    require_publishing(parse_offer(offer(section(codecs=codecs))))
+
+
+def test_the_grid_is_vp8_alone() -> None:
+    with pytest.raises(SdpCodecUnsupported, match="codec VP8, got H264"):
+        require_watching(parse_offer(offer(section(direction="recvonly", codecs=("H264",)))))
+    grid = section(direction="recvonly", mid="1", codecs=("H264", "AV1"))
+    with pytest.raises(SdpCodecUnsupported, match="codec VP8, got H264, AV1"):
+        require_publishing(parse_offer(offer(section(), grid)))
+
+
+def test_hidden_addresses_are_left_out_and_plain_ones_kept() -> None:
+    parsed = parse_offer(offer(section(candidates=(MDNS, PLAIN))))
+    assert ".local" not in parsed.sdp
+    assert "192.0.2.7 51001" in parsed.sdp
+    require_publishing(parsed)
+
+
+def test_lines_may_end_in_newlines_alone() -> None:
+    text = offer(section(), GRID, CHANNEL)
+    assert parse_offer(text.replace("\r\n", "\n")) == parse_offer(text)

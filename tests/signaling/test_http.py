@@ -1,0 +1,181 @@
+"""What every answer has in common: errors that programs and people can read, and headers that protect."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from signaling.http import MAX_BODY_BYTES, SECURITY_HEADERS
+from tests.host.offers import CHANNEL, GRID, offer, section
+from tests.signaling.conftest import Client
+
+SDP = {"Content-Type": "application/sdp"}
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("hello", (400, "sdp_invalid")),
+        ("", (400, "sdp_invalid")),
+        ("v=0\r\n", (400, "sdp_invalid")),
+        (b"v=0\xff\xfe", (400, "sdp_invalid")),
+        (b"\x00" * 1000, (400, "sdp_invalid")),
+        (offer(section(without=("fingerprint",))), (400, "sdp_invalid")),
+        (offer(section(without=("rtcp-mux",))), (400, "sdp_invalid")),
+        (offer(section(), GRID, bundle=""), (400, "sdp_invalid")),
+        (offer(CHANNEL.replace("a=mid:2", "a=mid:0")), (422, "sdp_no_video")),
+        (offer(section(direction="recvonly")), (422, "sdp_no_video")),
+        (offer(section(codecs=("AV1", "VP9"))), (422, "sdp_codec_unsupported")),
+        ("v=0\r\n" + "a=x\r\n" * (MAX_BODY_BYTES // 5), (413, "too_large")),
+        (b"x" * 1_000_000, (413, "too_large")),
+    ],
+)
+async def test_an_offer_that_cannot_work_gets_the_error_it_is(
+    client: Client, body: str | bytes, expected: tuple[int, str]
+) -> None:
+    assert await client.error("POST", "/whip/main", "participant", data=body, headers=SDP) == expected
+    assert client.room.participants() == []
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/sdpx", "multipart/form-data"])
+async def test_only_sdp_may_be_posted(client: Client, content_type: str) -> None:
+    for path in ("/whip/main", "/whep/main"):
+        error = await client.error("POST", path, "host", data="v=0", headers={"Content-Type": content_type})
+        assert error == (415, "media_type_unsupported")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?name=",
+        "?name=%20%20",
+        "?name=" + "a" * 65,
+        "?name=" + "a" * 500,
+        "?name=A%00na",
+        "?name=%E2%80%AEanA",
+        "?name=%E2%80%8D",
+        "?name=%E3%85%A4",
+    ],
+)
+async def test_a_name_that_cannot_be_shown_is_refused(client: Client, query: str) -> None:
+    error = await client.error("POST", f"/whip/main{query}", "participant", data=offer(section()), headers=SDP)
+    assert error == (400, "name_invalid")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/whip/main", {"OPTIONS", "POST"}),
+        ("PATCH", "/whip/main", {"OPTIONS", "POST"}),
+        ("DELETE", "/whep/main", {"OPTIONS", "POST"}),
+        ("GET", "/sessions/x", {"DELETE"}),
+        ("PATCH", "/sessions/x", {"DELETE"}),
+        ("POST", "/r/main", {"GET", "HEAD"}),
+        ("POST", "/r/main/status", {"GET", "HEAD"}),
+        ("DELETE", "/metrics", {"GET", "HEAD"}),
+        ("PUT", "/healthz", {"GET", "HEAD"}),
+    ],
+)
+async def test_a_wrong_method_is_told_the_right_ones(client: Client, method: str, path: str, allowed: set[str]) -> None:
+    async with client.request(method, path, "host") as response:
+        assert response.status == 405
+        assert set(response.headers["Allow"].replace(" ", "").split(",")) == allowed
+        assert (await response.json())["error"]["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/nothing", "/r", "/r/main/nothing", "/whip", "/static/../pyproject.toml", "/static/%2e%2e/README.md"]
+)
+async def test_an_address_that_is_not_there_is_not_found(client: Client, path: str) -> None:
+    assert await client.error("GET", path, "host") == (404, "not_found")
+
+
+async def test_a_folder_is_not_listed(client: Client) -> None:
+    async with client.request("GET", "/static/") as response:
+        assert response.status in (400, 403, 404)
+        assert "room.html" not in await response.text()
+
+
+@pytest.mark.parametrize("path", ["/r/main", "/r/main/host", "/r/main/status", "/nothing"])
+async def test_people_get_a_page_for_an_error(client: Client, path: str) -> None:
+    async with client.request("GET", path, headers=BROWSER) as response:
+        text = await response.text()
+        assert response.content_type == "text/html"
+        assert response.status == (404 if path == "/nothing" else 401)
+        assert f"{response.status}" in text
+        assert "{{" not in text
+
+
+async def test_programs_get_json_for_an_error_even_when_they_post_from_a_page(client: Client) -> None:
+    assert await client.error("POST", "/whip/main", headers=BROWSER) == (401, "token_missing")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "token", "more"),
+    [
+        ("GET", "/r/main", "viewer", {}),
+        ("GET", "/r/main/host", "host", {}),
+        ("GET", "/r/main/status", "viewer", {}),
+        ("GET", "/r/main/history.csv", "host", {}),
+        ("GET", "/r/main/annotated.mjpg", "host", {}),
+        ("GET", "/healthz", None, {}),
+        ("GET", "/metrics", None, {}),
+        ("GET", "/static/error.html", None, {}),
+        ("GET", "/static/missing.js", None, {}),
+        ("GET", "/nothing", None, {}),
+        ("GET", "/nothing", None, {"headers": BROWSER}),
+        ("GET", "/r/main", None, {}),
+        ("POST", "/r/main", None, {}),
+        ("OPTIONS", "/whip/main", None, {}),
+        ("POST", "/whip/main", "participant", {"data": "hello", "headers": SDP}),
+        ("DELETE", "/sessions/x", "host", {}),
+    ],
+)
+async def test_every_answer_protects_whoever_reads_it(
+    client: Client, method: str, path: str, token: str | None, more: dict[str, Any]
+) -> None:
+    async with client.request(method, path, token, **more) as response:
+        for name, value in SECURITY_HEADERS.items():
+            assert response.headers[name] == value
+
+
+def test_the_policy_allows_no_script_but_our_own() -> None:
+    policy = SECURITY_HEADERS["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+async def test_a_bug_of_ours_shows_no_internals_and_the_server_goes_on(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(**_: bool) -> None:
+        raise ZeroDivisionError("a very private detail")
+
+    monkeypatch.setattr(client.room, "status", fail)
+    async with client.request("GET", "/r/main/status", "viewer") as response:
+        assert response.status == 500
+        assert (await response.json())["error"]["code"] == "internal"
+        assert "private" not in await response.text()
+    assert "a very private detail" in caplog.text
+    assert await client.json("/healthz")
+
+
+async def test_no_token_is_ever_logged(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    token = client.tokens["host"]
+    for path in ("/r/main/status", "/r/other/status", "/nothing"):
+        async with client.request("GET", f"{path}?token={token}") as response:
+            await response.read()
+    assert await client.error("GET", "/r/main/status", token + "x") == (401, "token_invalid")
+    assert token not in caplog.text
+
+
+async def test_a_name_is_escaped_in_the_page_of_an_error(client: Client) -> None:
+    token = "%3Cscript%3Ealert(1)%3C/script%3E"
+    async with client.request("GET", f"/r/%3Cb%3E?token={token}", headers=BROWSER) as response:
+        assert "<script>alert" not in await response.text()

@@ -1,0 +1,142 @@
+"""WHIP, WHEP and DELETE: coming, watching and going over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from signaling.protocol import Bye, Welcome
+from signaling.tokens import Role
+from tests.fake_peer import until
+from tests.host.offers import offer, real_offer, section
+from tests.signaling.conftest import AUTHORITY, Client
+
+
+async def test_an_offer_is_answered_with_a_session_and_a_personal_token(client: Client) -> None:
+    peer, response = await client.join()
+    assert response.status == 201
+    assert response.content_type == "application/sdp"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert client.room.owner_of(response.headers["Location"].removeprefix("/sessions/")) is not None
+    claims = AUTHORITY.check(response.headers["X-EdgeAttend-Resume"], "main", Role.PARTICIPANT)
+    welcome = await peer.hear(Welcome)
+    assert (claims.participant, claims.name) == (welcome.participant, "Ana")
+    assert welcome.resume == response.headers["X-EdgeAttend-Resume"]
+
+
+async def test_one_invitation_lets_many_in(client: Client) -> None:
+    await client.join("?name=Ana")
+    await client.join("?name=Ben")
+    people = (await client.json("/r/main/status", "viewer"))["participants"]
+    assert [person["name"] for person in people] == ["Ana", "Ben"]
+    assert people[0]["id"] != people[1]["id"]
+
+
+async def test_the_personal_token_takes_the_tile_back(client: Client) -> None:
+    first, response = await client.join("?name=Ana")
+    await client.join("?name=Ben")
+    await client.join("?name=Eve", token=response.headers["X-EdgeAttend-Resume"])
+    assert (await first.hear(Bye)).reason == "replaced"
+    people = (await client.json("/r/main/status", "viewer"))["participants"]
+    assert [person["name"] for person in people] == ["Ana", "Ben"]
+
+
+async def test_a_personal_token_names_whoever_gives_no_name(client: Client) -> None:
+    token = AUTHORITY.issue(Role.PARTICIPANT, "main", participant="p7", name="Zuri")
+    await client.join("", token=token)
+    (person,) = (await client.json("/r/main/status", "viewer"))["participants"]
+    assert (person["id"], person["name"]) == ("p7", "Zuri")
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("", "Guest"),
+        ("?name=%20Ana%20%20Lima", "Ana Lima"),
+        ("?name=%E7%8E%8B", "王"),
+        ("?name=%F0%9F%8E%89", "🎉"),
+        ("?name=%3Cscript%3E", "<script>"),
+        ("?name=%D7%A9%D7%9C%D7%95%D7%9D", "שלום"),
+    ],
+)
+async def test_a_name_may_be_in_any_script(client: Client, query: str, name: str) -> None:
+    response = await client.post_offer(f"/whip/main{query}", await real_offer("sendonly"))
+    assert response.status == 201
+    (person,) = (await client.json("/r/main/status", "viewer"))["participants"]
+    assert person["name"] == name
+
+
+async def test_a_viewer_watches_and_has_no_tile(client: Client) -> None:
+    viewer, response = await client.watch()
+    assert (await until(lambda: viewer.grid))[0].key
+    assert "X-EdgeAttend-Resume" not in response.headers
+    status = await client.json("/r/main/status", "viewer")
+    assert status["participants"] == []
+    assert status["grid"]["viewers"] == 1
+
+
+@pytest.mark.parametrize(
+    ("token", "status"),
+    [("opener", 200), ("resume", 200), ("host", 200), ("viewer", 403), ("stranger", 403), ("other room's host", 403)],
+)
+async def test_a_session_is_ended_by_its_owner_or_a_host(client: Client, token: str, status: int) -> None:
+    opener = AUTHORITY.issue(Role.PARTICIPANT, "main")
+    response = await client.post_offer("/whip/main?name=Ana", await real_offer("sendonly"), opener)
+    tokens = {
+        "opener": opener,
+        "resume": response.headers["X-EdgeAttend-Resume"],
+        "stranger": AUTHORITY.issue(Role.PARTICIPANT, "main", participant="somebody else"),
+        "other room's host": AUTHORITY.issue(Role.HOST, "other"),
+    }
+    async with client.request("DELETE", response.headers["Location"], tokens.get(token, token)) as ended:
+        assert ended.status == status
+    assert len(client.room.participants()) == (0 if status == 200 else 1)
+    if status == 200:
+        assert await client.error("DELETE", response.headers["Location"], "host") == (404, "session_unknown")
+
+
+async def test_a_guest_does_not_end_another_guests_session(client: Client) -> None:
+    first = await client.post_offer("/whip/main?name=Ana", await real_offer("sendonly"))
+    second = await client.post_offer("/whip/main?name=Ben", await real_offer("sendonly"))
+    error = await client.error("DELETE", first.headers["Location"], second.headers["X-EdgeAttend-Resume"])
+    assert error == (403, "role_forbidden")
+    assert len(client.room.participants()) == 2
+
+
+async def test_a_viewers_session_is_ended_by_its_own_token_alone(client: Client) -> None:
+    opener, other = (AUTHORITY.issue(Role.VIEWER, "main") for _ in range(2))
+    response = await client.post_offer("/whep/main", await real_offer("recvonly"), opener)
+    path = response.headers["Location"]
+    assert await client.error("DELETE", path, other) == (403, "role_forbidden")
+    async with client.request("DELETE", path, opener) as ended:
+        assert ended.status == 200
+    assert client.room.fanout.viewers == 0
+
+
+@pytest.mark.parametrize("path", ["/sessions/x", "/sessions/" + "x" * 2000, "/sessions/%00"])
+async def test_a_session_that_is_not_there_cannot_be_ended(client: Client, path: str) -> None:
+    assert await client.error("DELETE", path, "host") == (404, "session_unknown")
+
+
+@pytest.mark.parametrize("path", ["/whip/main", "/whep/main"])
+async def test_what_may_be_posted_is_told_to_anybody(client: Client, path: str) -> None:
+    async with client.request("OPTIONS", path) as response:
+        assert response.status == 204
+        assert response.headers["Accept-Post"] == "application/sdp"
+
+
+async def test_the_media_type_may_have_parameters(client: Client) -> None:
+    headers = {"Content-Type": "application/SDP; charset=utf-8"}
+    async with client.request("POST", "/whip/main", "host", data=offer(section()), headers=headers) as response:
+        assert response.status == 201
+
+
+@pytest.mark.parametrize(("path", "direction"), [("/whip/main", "sendonly"), ("/whep/main", "recvonly")])
+async def test_a_full_room_says_when_to_try_again(
+    client: Client, monkeypatch: pytest.MonkeyPatch, path: str, direction: str
+) -> None:
+    monkeypatch.setattr("host.room.MAX_PARTICIPANTS", 0)
+    monkeypatch.setattr("host.room.MAX_VIEWERS", 0)
+    response = await client.post_offer(path, await real_offer(direction))
+    assert response.status == 503
+    assert int(response.headers["Retry-After"]) > 0
+    assert (await response.json())["error"]["code"] == "room_full"
