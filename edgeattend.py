@@ -6,8 +6,10 @@ import asyncio
 import json
 import logging
 import os
+import re
 import signal
 import sys
+import threading
 import webbrowser
 from collections.abc import Coroutine
 from pathlib import Path
@@ -17,6 +19,7 @@ import typer
 
 from host.renderer import GridConfig
 from signaling.errors import ConfigInvalid, EdgeAttendError
+from signaling.output import Output
 from signaling.server import Links, OwnTile, RunningServer, ServeConfig
 from signaling.server import serve as run_server
 from signaling.tokens import Role, TokenAuthority, load_secret, parse_ttl
@@ -45,10 +48,10 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 
 def grid_config(size: str, fps: int) -> GridConfig:
     """`size` as WIDTHxHEIGHT. Raises `ConfigInvalid`."""
-    width, separator, height = size.partition("x")
-    if not (separator and width.isdigit() and height.isdigit()):
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", size)
+    if match is None:
         raise ConfigInvalid(f"expected --grid WIDTHxHEIGHT, such as 1280x720, got {size!r}")
-    return GridConfig(width=int(width), height=int(height), fps=fps)
+    return GridConfig(width=int(match[1]), height=int(match[2]), fps=fps)
 
 
 @app.command()
@@ -81,19 +84,21 @@ def serve(
         ttl_s=parse_ttl(ttl),
     )
 
+    output = Output(sys.stdout)
+
     def on_ready(server: RunningServer) -> None:
-        announce(server.links, as_json=as_json)
+        announce(output, server.links, as_json=as_json)
 
     def on_event(room_name: str, event: dict[str, Any]) -> None:
         if as_json:
-            print_json(event | {"room": room_name})
+            write_json(output, event | {"room": room_name})
 
     async def run() -> int:
         own = None if camera is None else OwnTile(camera, camera_name)
         await run_server(config, on_ready, on_event, stop_on_signals(), own)
         return 0
 
-    finish(run())
+    finish(run(), output)
 
 
 @app.command()
@@ -140,23 +145,25 @@ def demo(
         seconds=seconds,
     )
 
+    output = Output(sys.stdout)
+
     def on_ready(links: Links) -> None:
-        announce((links,), as_json=as_json)
-        if browser:
-            webbrowser.open(links.host_url)
+        announce(output, (links,), as_json=as_json)
+        if browser:  # in a thread: it may wait for the browser to start, or a text browser to end
+            threading.Thread(target=webbrowser.open, args=(links.host_url,), name="browser", daemon=True).start()
 
     def on_event(event: dict[str, Any]) -> None:
         if as_json:
-            print_json(event)
+            write_json(output, event)
         else:
-            typer.echo(describe(event))
+            output.write(describe(event) + "\n")
 
     async def run() -> int:
         summary = await run_demo(config, on_ready, on_event, stop_on_signals())
         on_event(summary)
         return 0 if summary["ok"] or seconds is None else 1
 
-    finish(run())
+    finish(run(), output)
 
 
 @app.command()
@@ -199,7 +206,8 @@ def doctor(
     marks = {"ok": "ok     ", "warning": "warning", "failed": "FAILED "}
     for check in checks:
         if as_json:
-            print_json({"check": check.name, "verdict": check.verdict, "found": check.found, "advice": check.advice})
+            found = {"check": check.name, "verdict": check.verdict, "found": check.found, "advice": check.advice}
+            typer.echo(json.dumps(found))
         else:
             typer.echo(f"{marks[check.verdict]}  {check.name}: {check.found}")
             if check.advice and check.verdict != "ok":
@@ -207,19 +215,21 @@ def doctor(
     raise typer.Exit(1 if any(check.verdict == "failed" for check in checks) else 0)
 
 
-def announce(rooms: tuple[Links, ...], *, as_json: bool) -> None:
+def announce(output: Output, rooms: tuple[Links, ...], *, as_json: bool) -> None:
     """The links of every room, for people or programs."""
     for links in rooms:
         if as_json:
-            print_json(links.ready_event())
+            write_json(output, links.ready_event())
             continue
-        typer.echo(f"Room {links.room!r} is open.\n")
-        typer.echo(f"  Participants  {links.participant_url}")
-        typer.echo(f"  Viewers       {links.viewer_url}")
-        typer.echo(f"  Host          {links.host_url}\n")
-        typer.echo(f"  Join from a device: edgeattend join '{links.participant_url}' --name NAME\n")
+        output.write(
+            f"Room {links.room!r} is open.\n\n"
+            f"  Participants  {links.participant_url}\n"
+            f"  Viewers       {links.viewer_url}\n"
+            f"  Host          {links.host_url}\n\n"
+            f"  Join from a device: edgeattend join '{links.participant_url}' --name NAME\n\n"
+        )
     if not as_json:
-        typer.echo("Ctrl-C ends the meeting.")
+        output.write("Ctrl-C ends the meeting.\n")
 
 
 def describe(event: dict[str, Any]) -> str:
@@ -241,9 +251,9 @@ def describe(event: dict[str, Any]) -> str:
     return f"  {name} {kind}"
 
 
-def print_json(value: dict[str, Any]) -> None:
-    """One line, at once."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)
+def write_json(output: Output, value: dict[str, Any]) -> None:
+    """One line."""
+    output.write(json.dumps(value, ensure_ascii=False) + "\n")
 
 
 def configure_logging(verbose: bool) -> None:
@@ -255,22 +265,32 @@ def configure_logging(verbose: bool) -> None:
 
 
 def stop_on_signals() -> asyncio.Event:
-    """An event that Ctrl-C or SIGTERM sets."""
+    """An event that Ctrl-C or SIGTERM sets; a second one ends the process at once."""
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def ask() -> None:
+        stop.set()
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+    for number in numbers:
         try:
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, ask)
         except NotImplementedError:  # Windows: Ctrl-C arrives as KeyboardInterrupt
             break
     return stop
 
 
-def finish(work: Coroutine[Any, Any, int]) -> None:
-    """Run `work` and end the command with its exit code."""
+def finish(work: Coroutine[Any, Any, int], output: Output) -> None:
+    """Run `work` and end the command with its exit code, after its last words."""
     try:
         raise typer.Exit(asyncio.run(work))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
+    finally:
+        output.close()
 
 
 def main() -> None:

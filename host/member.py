@@ -9,8 +9,10 @@ from host.inbox import Inbox
 from host.participant import Participant, TimedMood
 from host.session import Session
 from host.slot import VideoSlot
-from signaling.protocol import FromHost, Mood, ParticipantState, Send
+from signaling.protocol import MOOD_EVERY_S, FromHost, Mood, ParticipantState, Send
 from signaling.rtc import EncodedFrame
+
+MOOD_EXPIRES_S = 5 * MOOD_EVERY_S
 
 Changed = Callable[["Member"], None]
 
@@ -34,8 +36,9 @@ class Member:
     ) -> None:
         self.participant = participant
         self.session: Session | None = None
-        self.resume = ""
+        self.session_id = ""
         self.owner = ""
+        self.losses = 0
         self.asked: Send | None = None
         self.inbox = Inbox()
         self._on_state = on_state
@@ -43,17 +46,35 @@ class Member:
         self._on_channel = on_channel
         self._on_misbehaved = on_misbehaved
         self._discard = discard
+        self._renew: Callable[[], str] = str
+        self._seq = -1
 
-    def attach(self, session: Session, resume: str, owner: str) -> Session | None:
+    def attach(self, session: Session, renew: Callable[[], str], owner: str) -> Session | None:
         """Let `session` stand for this participant from now on; returns the one it replaces."""
-        before, self.session = self.session, session
-        self.resume, self.owner = resume, owner
+        before = self.detach()
+        self.session, self.session_id = session, session.id
+        self._renew, self.owner = renew, owner
         self.asked = None
         self.inbox = Inbox()
+        self.losses = 0
+        self._seq = -1
         self.participant.mood = None
-        self.participant.slot = VideoSlot(self._need_key_frame)
+        slot = VideoSlot(self._need_key_frame)
+        if self.participant.slot is not None:
+            slot.size = self.participant.slot.size  # the same camera most likely: nobody's tile has to move
+        self.participant.slot = slot
         self.participant.hear(time.monotonic())
         return before
+
+    def detach(self) -> Session | None:
+        """Let go of the session, and return it."""
+        session, self.session = self.session, None
+        self._count_losses(session)
+        return session
+
+    def renew(self) -> str:
+        """A fresh personal token."""
+        return self._renew()
 
     def send(self, message: FromHost) -> None:
         """Send one message, if there is anybody to hear it."""
@@ -65,8 +86,19 @@ class Member:
         receiver = self.session.receiver if self.session is not None else None
         if receiver is not None and receiver.last_packet_s is not None:
             self.participant.hear(receiver.last_packet_s)
+        self._count_losses(self.session)
         before = self.participant.state
-        return self.participant.tick(now_s, has_session=self.session is not None) is not before
+        connected = self.session is not None and self.session.ever_connected
+        return self.participant.tick(now_s, connected=connected) is not before
+
+    def forget_old_mood(self, now_s: float) -> bool:
+        """Whether the mood was so old that it says nothing any more: sharing was switched off, or perception hangs."""
+        timed = self.participant.mood
+        old = timed is not None and now_s - timed.received_s > MOOD_EXPIRES_S
+        if old and self.participant.state is ParticipantState.LIVE:
+            self.participant.mood = None
+            return True
+        return False
 
     def session_connected(self, session: Session) -> None:
         """See `SessionListener`."""
@@ -77,8 +109,8 @@ class Member:
     def session_lost(self, session: Session) -> None:
         """See `SessionListener`."""
         if session is self.session:
-            self.session = None
             self._discard(session)
+            self.detach()
             self.participant.disconnected()
             self._on_state(self)
 
@@ -106,11 +138,15 @@ class Member:
                 self._take_mood(message, now)
 
     def _take_mood(self, mood: Mood, now: float) -> None:
-        current = self.participant.mood
-        if current is not None and mood.seq <= current.mood.seq:
+        if mood.seq <= self._seq:
             return  # the channel is unordered: an older one came late
+        self._seq = mood.seq
         self.participant.mood = TimedMood(mood, now)
         self._on_mood(self)
+
+    def _count_losses(self, session: Session | None) -> None:
+        if session is not None and session.receiver is not None:
+            self.losses = session.receiver.losses
 
     def _need_key_frame(self) -> None:
         if self.session is not None and self.session.receiver is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 
 from aiortc import sdp
@@ -9,6 +10,7 @@ from aiortc import sdp
 from signaling.errors import SdpCodecUnsupported, SdpInvalid, SdpNoVideo
 
 MAX_SECTIONS = 8
+MAX_CANDIDATES = 64
 RECEIVED_CODECS = ("VP8", "H264")
 SENT_CODEC = "VP8"
 
@@ -39,7 +41,8 @@ class Offer:
     def watches(self) -> int | None:
         """Index of the video section that the remote side wants to receive on: one for that alone comes first."""
         wanted = [i for i, s in enumerate(self.sections) if s.kind == "video" and s.receives]
-        return next((i for i in wanted if not self.sections[i].sends), wanted[0] if wanted else None)
+        both = [i for i in wanted if SENT_CODEC in self.sections[i].codecs]  # H.264 alone both ways: then only in
+        return next((i for i in wanted if not self.sections[i].sends), both[0] if both else None)
 
 
 def parse_offer(text: str) -> Offer:
@@ -49,9 +52,10 @@ def parse_offer(text: str) -> Offer:
     """
     if not text.startswith("v=0"):
         raise SdpInvalid(f"expected an SDP offer that begins with 'v=0', got {text[:20]!r}")
-    # mDNS candidates hide a browser's addresses; looking them up takes seconds and often fails, while the browser's
-    # own checks reach us anyway and tell us where it is (RFC 8445, peer-reflexive candidates).
-    lines = [line for line in text.splitlines() if not (line.startswith("a=candidate:") and ".local " in line)]
+    lines = [line for line in text.splitlines() if not (line.startswith("a=candidate:") and _has_host_name(line))]
+    candidates = sum(line.startswith("a=candidate:") for line in lines)
+    if candidates > MAX_CANDIDATES:  # each makes us send to an address of the sender's choice
+        raise SdpInvalid(f"expected at most {MAX_CANDIDATES} ICE candidates, got {candidates}")
     cleaned = "\r\n".join(lines) + "\r\n"
     try:
         description = sdp.SessionDescription.parse(cleaned)
@@ -70,6 +74,20 @@ def parse_offer(text: str) -> Offer:
         if media.kind not in ("audio", "video", "application"):
             raise SdpInvalid(f"expected audio, video or application sections, got {media.kind!r}")
     return Offer(cleaned, tuple(_section(media) for media in description.media))
+
+
+def _has_host_name(candidate: str) -> bool:
+    """Whether a candidate names its address, as browsers do by mDNS to hide it.
+
+    Looking it up takes seconds and often fails, while the browser's own checks reach us anyway and tell us where it
+    is (RFC 8445 7.3.1.3, peer-reflexive candidates).
+    """
+    parts = candidate.split()
+    try:
+        ipaddress.ip_address(parts[4] if len(parts) > 4 else "")
+    except ValueError:
+        return True
+    return False
 
 
 def require_publishing(offer: Offer) -> None:

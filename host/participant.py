@@ -46,20 +46,20 @@ class Participant:
 
     def disconnected(self) -> None:
         """The session ended without a good-bye: the tile waits for them until `GONE_AFTER_S`."""
-        if self.state is not ParticipantState.GONE:
+        if self.state is ParticipantState.LIVE:
             self.state = ParticipantState.STALE
 
-    def tick(self, now_s: float, *, has_session: bool) -> ParticipantState:
-        """The state at `now_s`:
+    def tick(self, now_s: float, *, connected: bool) -> ParticipantState:
+        """The state at `now_s`, `connected` if the media path of their session stands:
 
-        connecting -> live (`connected`) <-> stale (silent, or no session) -> gone; connecting -> gone.
+        connecting -> live (`connected`) <-> stale (silent, or not connected) -> gone; connecting -> gone.
         """
         silent_s = now_s - self.heard_s
         if silent_s >= GONE_AFTER_S:
             self.state = ParticipantState.GONE
-        elif self.state is ParticipantState.LIVE and (silent_s >= STALE_AFTER_S or not has_session):
+        elif self.state is ParticipantState.LIVE and (silent_s >= STALE_AFTER_S or not connected):
             self.state = ParticipantState.STALE
-        elif self.state is ParticipantState.STALE and silent_s < STALE_AFTER_S and has_session:
+        elif self.state is ParticipantState.STALE and silent_s < STALE_AFTER_S and connected:
             self.state = ParticipantState.LIVE
         return self.state
 

@@ -48,7 +48,8 @@ class Renderer:
         self._annotated = annotated
         self._loop = asyncio.get_running_loop()
         self._stop = threading.Event()
-        self._unpublished = 0
+        self._handed_over = 0  # counted in the thread
+        self._published = 0  # counted on the loop
         self._annotated_due_s = 0.0
         self._thread = threading.Thread(target=self._run, name="compositor", daemon=True)
         self._compose_s: deque[float] = deque(maxlen=STATS_FRAMES)
@@ -99,10 +100,8 @@ class Renderer:
             try:
                 encoder = self._frame(compositor, encoder, number)
             except Exception:  # one bad frame must not end everybody's meeting
-                self.errors += 1
                 encoder = None
-                if self.errors in (1, 10, 100) or self.errors % 1000 == 0:
-                    logger.exception("could not render a frame (error %d)", self.errors)
+                self._log_error("render")
             due = int((time.monotonic() - start) * self._config.fps)
             self.skipped += max(0, due - number - 1)
             number = max(number + 1, due)
@@ -117,14 +116,27 @@ class Renderer:
         self.frames += 1
         self._ticks.append(time.monotonic())
         self._compose_s.append(composed - began)
-        if self._fanout.viewers and self._unpublished < MAX_UNPUBLISHED:
+        if self._fanout.viewers and self._handed_over - self._published < MAX_UNPUBLISHED:
             encoder = self._encode(encoder, planes, number)
             self._encode_s.append(time.perf_counter() - composed)
         if self._annotated.watchers and time.monotonic() >= self._annotated_due_s:
             self._annotated_due_s = time.monotonic() + 0.9 / ANNOTATED_FPS  # a tick early beats a tick late
-            jpeg = encode_jpeg(draw_annotated(planes, scene, clock))
-            self._hand_over(lambda: self._annotated.publish(jpeg))
+            self._annotate(planes, scene, clock)
         return encoder
+
+    def _annotate(self, planes: Planes, scene: Scene, clock: str) -> None:
+        try:
+            jpeg = encode_jpeg(draw_annotated(planes, scene, clock))
+        except Exception:  # the host's view alone: everybody else's encoder goes on
+            self._log_error("annotate")
+        else:
+            self._hand_over(lambda: self._annotated.publish(jpeg))
+
+    def _log_error(self, what: str) -> None:
+        """Count an error, and log the first ones and then ever fewer."""
+        self.errors += 1
+        if self.errors in (1, 10, 100) or self.errors % 1000 == 0:
+            logger.exception("could not %s a frame (error %d)", what, self.errors)
 
     def _encode(self, encoder: Vp8Encoder | None, planes: Planes, number: int) -> Vp8Encoder:
         key_frame = self._fanout.take_key_request()
@@ -133,12 +145,12 @@ class Renderer:
             encoder = Vp8Encoder(config.width, config.height, config.fps, config.kbps)
         packet = encoder.encode(planes, number, key_frame=key_frame)
         if packet is not None:
-            self._unpublished += 1
+            self._handed_over += 1
             self._hand_over(lambda: self._publish(packet))
         return encoder
 
     def _publish(self, packet: Packet) -> None:
-        self._unpublished -= 1
+        self._published += 1
         self._fanout.publish(packet)
 
     def _hand_over(self, callback: Callable[[], None]) -> None:

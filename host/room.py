@@ -20,7 +20,8 @@ from host.member import Member
 from host.offer import Offer, parse_offer, require_publishing, require_watching
 from host.participant import Participant
 from host.renderer import GridConfig, Renderer
-from host.session import Session, close_all
+from host.report import Counters, describe
+from host.session import CLOSE_PATIENCE_S, Session, close_all
 from host.text import prepare
 from host.viewer import Viewer
 from signaling import rtc
@@ -45,6 +46,9 @@ TICK_S = 0.25
 CONNECT_TIMEOUT_S = 15.0
 """For ICE and DTLS of a new session; then it is closed."""
 
+RENEW_EVERY_S = 3600.0
+"""How often a participant gets a fresh personal token, so that it never expires while they are here."""
+
 MAX_PARTICIPANTS = 25
 MAX_VIEWERS = 100
 
@@ -57,26 +61,13 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Who comes in: `participant` names the tile, `resume` is the token that takes it back, `owner` the id of the
-    token they came with, which may also end the session."""
+    """Who comes in: `participant` names the tile, `renew` makes a personal token that takes it back, `owner` is the id
+    of the token they came with, which may also end the session."""
 
     participant: str
     name: str
-    resume: str
+    renew: Callable[[], str]
     owner: str
-
-
-@dataclass(slots=True)
-class Counters:
-    """Since the room opened, of those who left; /metrics adds those who are here."""
-
-    joins: int = 0
-    removals: int = 0
-    misbehaved: int = 0
-    messages_rejected: int = 0
-    frames_dropped: int = 0
-    decode_errors: int = 0
-    losses: int = 0
 
 
 @dataclass(slots=True)
@@ -85,6 +76,7 @@ class _Repeats:
 
     ping_s: float = 0.0
     repeat_s: float = field(default_factory=time.monotonic)
+    renew_s: float = field(default_factory=time.monotonic)
     pings: int = 0
 
 
@@ -122,9 +114,10 @@ class Room:
             self._watcher.cancel()
             await asyncio.gather(self._watcher, return_exceptions=True)
         self.annotated.close()
-        sessions = [m.session for m in self._members.values() if m.session is not None]
-        await close_all(sessions + [v.session for v in self._viewers.values() if v.session is not None])
-        await asyncio.gather(*self._closing_tasks, return_exceptions=True)
+        sessions = [m.detach() for m in self._members.values()] + [v.session for v in self._viewers.values()]
+        await close_all([session for session in sessions if session is not None])
+        if self._closing_tasks:
+            await asyncio.wait(self._closing_tasks, timeout=CLOSE_PATIENCE_S)
         self.fanout.close()
         await self.renderer.close()
 
@@ -139,13 +132,19 @@ class Room:
         async with self._admitting:
             self._check_room_for(admission.participant)
             member = self._members.get(admission.participant) or self._new_member(admission)
+            member.participant.hear(time.monotonic())  # who knocks is not gone while we answer
             session = Session(self._certificate, self.fanout, member)
             answer = await session.answer(offer, publish=True)
+            if member.participant.state is ParticipantState.GONE:  # removed, or left, meanwhile: a newcomer then
+                member = self._new_member(admission)
+                session.hear_with(member)
             if admission.participant not in self._members:
                 self._members[admission.participant] = member
                 self.counters.joins += 1
                 self._emit("joined", member)
-            replaced = member.attach(session, admission.resume, admission.owner)
+            else:
+                self.counters.add_session(member)
+            replaced = member.attach(session, admission.renew, admission.owner)
         if replaced is not None:
             replaced.send(Bye(ByeReason.REPLACED))
             self._close_session(replaced)
@@ -161,28 +160,39 @@ class Room:
         viewer = Viewer(owner, self._viewer_lost)
         session = Session(self._certificate, self.fanout, viewer)
         answer = await session.answer(offer, publish=False)
+        if len(self._viewers) >= MAX_VIEWERS:  # others came while we answered
+            await session.close()
+            raise RoomFull(f"expected at most {MAX_VIEWERS} viewers in this room, and they are here")
         viewer.session = session
         self._viewers[session.id] = viewer
         return session.id, answer
+
+    def name_of(self, participant_id: str) -> str | None:
+        """The name on a participant's tile; None if they have none."""
+        member = self._members.get(participant_id)
+        return None if member is None else member.participant.name
 
     def owner_of(self, session_id: str) -> tuple[str, str | None] | None:
         """The token id and the participant a session belongs to; None if there is no such session here."""
         if session_id in self._viewers:
             return self._viewers[session_id].owner, None
         for member in self._members.values():
-            if member.session is not None and member.session.id == session_id:
+            if member.session_id == session_id:
                 return member.owner, member.participant.id
         return None
 
-    async def leave(self, session_id: str) -> None:
-        """End a session on its owner's wish; a participant's tile goes with it. Raises `SessionUnknown`."""
+    async def leave(self, session_id: str, *, removed: bool = False) -> None:
+        """End a session; a participant's tile goes with it, and if they are `removed` by a host, they are told so.
+
+        Raises `SessionUnknown`.
+        """
         viewer = self._viewers.get(session_id)
         if viewer is not None:
             self._viewer_lost(viewer)
             return
         for member in list(self._members.values()):
-            if member.session is not None and member.session.id == session_id:
-                self._remove(member, None)
+            if member.session_id == session_id:
+                self._remove(member, ByeReason.REMOVED if removed else None)
                 return
         raise SessionUnknown("expected the id of a session that is going on, got one that is not")
 
@@ -198,7 +208,7 @@ class Room:
                 "fps": round(self.renderer.fps, 1),
                 "viewers": self.fanout.viewers,
             },
-            "participants": [self._describe(m.participant, now, labels=labels) for m in self._members.values()],
+            "participants": [describe(m.participant, now, labels=labels) for m in self._members.values()],
         }
 
     def participants(self) -> list[Participant]:
@@ -207,32 +217,10 @@ class Room:
 
     def totals(self) -> Counters:
         """`counters` with what those who are here now add to them."""
-        totals = Counters(**{name: getattr(self.counters, name) for name in Counters.__slots__})
+        totals = self.counters.copy()
         for member in self._members.values():
-            _add(totals, member)
+            totals.add_session(member)
         return totals
-
-    def _describe(self, participant: Participant, now: float, *, labels: bool) -> dict[str, Any]:
-        slot = participant.slot
-        video = None
-        if slot is not None and slot.size is not None and participant.has_video(now):
-            video = {"width": slot.size[0], "height": slot.size[1], "fps": round(slot.fps(), 1)}
-        entry: dict[str, Any] = {
-            "id": participant.id,
-            "name": participant.name,
-            "state": participant.state,
-            "joined_s": round(now - participant.joined_s, 1),
-            "video": video,
-        }
-        if labels:
-            timed = participant.mood
-            entry["mood"] = timed and {
-                "label": timed.mood.label,
-                "score": round(timed.mood.score, 3),
-                "reason": timed.mood.reason,
-                "age_s": round(now - timed.received_s, 1),
-            }
-        return entry
 
     def _check_room_for(self, participant_id: str) -> None:
         if participant_id not in self._members and len(self._members) >= MAX_PARTICIPANTS:
@@ -250,10 +238,13 @@ class Room:
 
     def _greet(self, member: Member) -> None:
         """The channel is open: who they are, who is here, what to send."""
-        member.send(Welcome(VERSION, member.participant.id, self.name, member.resume))
+        self._welcome(member)
         member.send(self._roster())
         if member.asked is not None:
             member.send(member.asked)
+
+    def _welcome(self, member: Member) -> None:
+        member.send(Welcome(VERSION, member.participant.id, self.name, member.renew()))
 
     def _state_changed(self, member: Member) -> None:
         self._emit("state", member)
@@ -276,9 +267,9 @@ class Room:
         """Take a tile away: they left, fell silent for too long, or misbehaved."""
         if self._members.pop(member.participant.id, None) is None:
             return
-        _add(self.counters, member)
+        self.counters.add_session(member)
         self.counters.removals += 1
-        session, member.session = member.session, None
+        session = member.detach()
         if session is not None:
             if reason is not None:
                 session.send(Bye(reason))
@@ -322,17 +313,25 @@ class Room:
         repeats = _Repeats()
         while True:
             await asyncio.sleep(TICK_S)
-            now = time.monotonic()
-            for member in list(self._members.values()):
-                if member.tick(now):
-                    self._state_changed(member)
-                if member.participant.state is ParticipantState.GONE:
-                    self._remove(member, ByeReason.SILENT)
-            for viewer in list(self._viewers.values()):
-                if viewer.session is not None and viewer.session.overdue(now, CONNECT_TIMEOUT_S):
-                    self._viewer_lost(viewer)
-            self._lay_out()
-            self._repeat(repeats, now)
+            try:
+                self._tick(repeats, time.monotonic())
+            except Exception:  # whatever it is, nobody else may go unwatched because of it
+                logger.exception("could not look after the room")
+
+    def _tick(self, repeats: _Repeats, now: float) -> None:
+        for member in list(self._members.values()):
+            changed = member.tick(now)
+            if member.participant.state is ParticipantState.GONE:
+                self._remove(member, ByeReason.SILENT)
+            elif changed:
+                self._state_changed(member)
+            if member.forget_old_mood(now):
+                self._emit("label", member)
+        for viewer in list(self._viewers.values()):
+            if viewer.session is not None and viewer.session.overdue(now, CONNECT_TIMEOUT_S):
+                self._viewer_lost(viewer)
+        self._lay_out()
+        self._repeat(repeats, now)
 
     def _repeat(self, repeats: _Repeats, now: float) -> None:
         if now - repeats.ping_s >= PING_EVERY_S:
@@ -345,6 +344,10 @@ class Room:
             for member in self._members.values():
                 if member.asked is not None:
                     member.send(member.asked)
+        if now - repeats.renew_s >= RENEW_EVERY_S:
+            repeats.renew_s = now
+            for member in self._members.values():
+                self._welcome(member)
 
     def _emit(self, kind: str, member: Member) -> None:
         participant = member.participant
@@ -352,8 +355,10 @@ class Room:
         event: Event = {"event": kind, "participant": participant.id, "name": participant.name}
         if kind == "state":
             event["state"] = str(participant.state)
-        if kind == "label" and mood is not None:
-            event |= {"label": str(mood.label), "score": round(mood.score, 3), "reason": str(mood.reason)}
+        if kind == "label":
+            event["label"] = "not_shared" if mood is None else str(mood.label)
+            if mood is not None:
+                event |= {"score": round(mood.score, 3), "reason": str(mood.reason)}
         changed = self.history.add(
             Row(
                 time.time(),
@@ -366,7 +371,10 @@ class Room:
             )
         )
         if kind != "label" or changed:
-            self._on_event(event)
+            try:
+                self._on_event(event)
+            except Exception:  # a listener's trouble is not the meeting's
+                logger.exception("could not tell of an event")
 
     def _close_session(self, session: Session) -> None:
         """Close in the background; never cancelled half way, since aiortc does not survive that."""
@@ -385,13 +393,3 @@ def _aspect(participant: Participant) -> float:
     """The shape of a participant's video, to a twentieth, so that a few pixels do not move everybody's tile."""
     size = participant.slot.size if participant.slot is not None else None
     return DEFAULT_ASPECT if size is None else max(0.5, min(2.5, round(size[0] / size[1] * 20) / 20))
-
-
-def _add(counters: Counters, member: Member) -> None:
-    counters.messages_rejected += member.inbox.rejected
-    slot = member.participant.slot
-    if slot is not None:
-        counters.frames_dropped += slot.dropped
-        counters.decode_errors += slot.decode_errors
-    if member.session is not None and member.session.receiver is not None:
-        counters.losses += member.session.receiver.losses

@@ -21,6 +21,10 @@ MAX_BUFFERED_BYTES = 16_384
 """Of messages a participant's channel has not taken yet: beyond it new ones are dropped, and repeated later."""
 
 
+CLOSE_PATIENCE_S = 3.0
+"""aiortc waits for tasks of its own when it closes, without limit."""
+
+
 class SessionListener(Protocol):
     """Who hears of what happens in a session; every call comes on the event loop and must return at once."""
 
@@ -65,6 +69,10 @@ class Session:
     def overdue(self, now_s: float, timeout_s: float) -> bool:
         """Whether the connection has not come about within `timeout_s`."""
         return not self.ever_connected and now_s - self.created_s > timeout_s
+
+    def hear_with(self, listener: SessionListener) -> None:
+        """Let another listener hear of this session."""
+        self._listener = listener
 
     async def answer(self, offer: Offer, *, publish: bool) -> str:
         """The SDP answer to `offer`: receive its video if `publish`, send the grid if it wants it, refuse the rest.
@@ -134,5 +142,6 @@ class Session:
 
 
 async def close_all(sessions: list[Session]) -> None:
-    """Close many sessions side by side; one that fails to does not keep the others open."""
-    await asyncio.gather(*(session.close() for session in sessions), return_exceptions=True)
+    """Close many sessions side by side; one that hangs does not keep the others open for longer than a moment."""
+    if sessions:
+        await asyncio.wait([asyncio.create_task(session.close()) for session in sessions], timeout=CLOSE_PATIENCE_S)

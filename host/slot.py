@@ -40,16 +40,14 @@ class VideoSlot:
 
     def push(self, frame: EncodedFrame) -> None:
         """Queue one encoded frame. Event loop only."""
-        if self._broken:
-            self._broken = False
-            self._pending.clear()
-            self._need_key_frame()
-            return
-        if len(self._pending) >= MAX_PENDING_FRAMES:
+        if self._broken or len(self._pending) >= MAX_PENDING_FRAMES:
             self.dropped += len(self._pending)
             self._pending.clear()
-            self._need_key_frame()
-            return
+            self._broken = False
+            if not frame.key:
+                self.dropped += 1
+                self._need_key_frame()
+                return
         self._pending.append(frame)
         self._arrivals.append(frame.arrived_s)
         self.last_frame_s = frame.arrived_s

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol
 
 import msgspec
 
 from peer.grid import GridState
 from peer.perception.window import Verdict
 from peer.source import SourceState
+from signaling.output import Output
 
 
 class Reporter(Protocol):
@@ -40,9 +40,8 @@ class Reporter(Protocol):
 class JsonReporter:
     """One line per event, flushed, so that whoever reads the pipe sees it at once."""
 
-    def __init__(self, stream: TextIO, on_broken: Callable[[], None]) -> None:
-        """`on_broken`: the reader went away, and with it the reason to go on."""
-        self._stream, self._on_broken = stream, on_broken
+    def __init__(self, output: Output) -> None:
+        self._output = output
 
     def connected(self, participant: str) -> None:
         """`participant`: id."""
@@ -69,11 +68,8 @@ class JsonReporter:
         self._write(event="error", code=code, message=message)
 
     def close(self) -> None:
-        """Nothing to do: each line is complete."""
+        """Each line is complete; the last ones may still be on their way."""
+        self._output.close()
 
     def _write(self, **event: Any) -> None:
-        try:
-            self._stream.write(msgspec.json.encode(event).decode() + "\n")
-            self._stream.flush()
-        except OSError:
-            self._on_broken()
+        self._output.write(msgspec.json.encode(event).decode() + "\n")

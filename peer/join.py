@@ -25,6 +25,7 @@ from peer.sources import make_source
 from peer.terminal import TerminalReporter
 from peer.window import DisplayUnavailable, Scene, check_display, show
 from signaling.errors import ConfigInvalid, ModelUnavailable, NameInvalid, SourceUnavailable
+from signaling.output import Output
 from signaling.protocol import clean_name
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,9 @@ def run(config: JoinConfig) -> int:
         check_display()
     except DisplayUnavailable as error:
         logger.debug("no display: %s", error.detail)
-        _reporter(config, lambda: None).error(error.code, error.message)
+        reporter = _reporter(config, lambda: None)
+        reporter.error(error.code, error.message)
+        reporter.close()
         return EXIT_FAILED
     return _run_in_window(config)
 
@@ -156,9 +159,8 @@ async def _classifier(config: JoinConfig, reporter: Reporter) -> AttentionClassi
 
 
 def _reporter(config: JoinConfig, on_broken: Callable[[], None]) -> Reporter:
-    if config.json:
-        return JsonReporter(sys.stdout, on_broken)
-    return TerminalReporter(sys.stdout, on_broken, labels=config.labels)
+    output = Output(sys.stdout, on_broken)
+    return JsonReporter(output) if config.json else TerminalReporter(output, labels=config.labels)
 
 
 @contextmanager

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 import unicodedata
-from collections.abc import Callable
-from typing import TextIO
 
 from peer.grid import GridState
 from peer.perception.window import Verdict
 from peer.source import SourceState
+from signaling.output import Output
 from signaling.protocol import Label, Reason
 
 WORDS = {Label.ATTENTIVE: "attentive", Label.NOT_ATTENTIVE: "not attentive", Label.UNKNOWN: "unknown"}
@@ -34,10 +33,9 @@ def describe(verdict: Verdict) -> str:
 class TerminalReporter:
     """Knows the whole status; on a terminal it rewrites one line, elsewhere it appends what changed."""
 
-    def __init__(self, stream: TextIO, on_broken: Callable[[], None], *, labels: bool) -> None:
-        """`on_broken`: nobody can read this any more."""
-        self._stream, self._on_broken = stream, on_broken
-        self._tty = stream.isatty()
+    def __init__(self, output: Output, *, labels: bool) -> None:
+        self._output = output
+        self._tty = output.isatty()
         self._meeting = "connecting"
         self._label = "looking" if labels else "labels off"
         self._grid = ""
@@ -89,8 +87,9 @@ class TerminalReporter:
     def close(self) -> None:
         """Leave the cursor on a fresh line."""
         if self._shown:
-            self._write("\n")
+            self._output.write("\n")
             self._shown = False
+        self._output.close()
 
     def _change(self, text: str) -> None:
         if self._tty:
@@ -103,19 +102,12 @@ class TerminalReporter:
             return
         status = " · ".join(part for part in (self._meeting, self._label, self._grid, self._source) if part)
         # A line that wraps cannot be rewritten.
-        self._write(CLEAR_LINE + _printable(status)[: shutil.get_terminal_size().columns - 1])
+        self._output.write(CLEAR_LINE + _printable(status)[: shutil.get_terminal_size().columns - 1])
         self._shown = True
 
     def _line(self, text: str) -> None:
-        self._write((CLEAR_LINE if self._shown else "") + _printable(text) + "\n")
+        self._output.write((CLEAR_LINE if self._shown else "") + _printable(text) + "\n")
         self._shown = False
-
-    def _write(self, text: str) -> None:
-        try:
-            self._stream.write(text)
-            self._stream.flush()
-        except OSError:
-            self._on_broken()
 
 
 def _printable(text: str) -> str:

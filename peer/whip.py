@@ -58,7 +58,7 @@ async def publish(http: ClientSession, url: URL, token: str, offer: str) -> Answ
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/sdp"}
     try:
         async with http.post(url, data=offer.encode(), headers=headers, timeout=OFFER_TIMEOUT) as response:
-            body = await response.content.read(MAX_ANSWER_BYTES)
+            body = await _read(response)
             if response.status != 201:
                 raise _refusal(response.status, body)
             location = response.headers.get("Location")
@@ -74,6 +74,17 @@ async def publish(http: ClientSession, url: URL, token: str, offer: str) -> Answ
         ) from error
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         raise Unreachable(f"expected an answer from the host, got {type(error).__name__}") from error
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """The whole body, up to `MAX_ANSWER_BYTES`: one `read(n)` gives only what has arrived so far."""
+    body = b""
+    while len(body) < MAX_ANSWER_BYTES:
+        chunk = await response.content.read(MAX_ANSWER_BYTES - len(body))
+        if not chunk:
+            break
+        body += chunk
+    return body
 
 
 async def leave(http: ClientSession, session: URL, token: str) -> None:

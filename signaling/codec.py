@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 Planes = NDArray[np.uint8]
 """I420 in one array: (H * 3 / 2, W) uint8, the Y rows, then U, then V at half size; W and H are even."""
 
+IDR_NAL, SPS_NAL = 5, 7
+"""H.264 NAL unit types (ITU-T H.264, table 7-1)."""
+
 GOP_FRAMES = 3000
 """Key frames come on request (join, loss), not by the clock: one costs about ten inter frames."""
 
@@ -102,12 +105,17 @@ class VideoDecoder:
 
 
 def is_key_frame(codec: str, data: bytes) -> bool:
-    """Whether an encoded frame can be decoded alone: VP8 by RFC 6386 9.1, H.264 by an IDR or SPS NAL unit."""
+    """Whether an encoded frame can be decoded alone: VP8 by RFC 6386 9.1, H.264 by an SPS or the first slice of an IDR.
+
+    The tail of a cut frame is none.
+    """
     if codec.upper() == "VP8":
         return vp8_size(data) is not None  # with its start code: the rest of a cut frame may begin with any byte
     position = data.find(b"\x00\x00\x01")
     while position >= 0 and position + 3 < len(data):
-        if data[position + 3] & 0x1F in (5, 7):
+        kind = data[position + 3] & 0x1F
+        first_slice = position + 4 < len(data) and data[position + 4] & 0x80  # first_mb_in_slice is 0
+        if kind == SPS_NAL or (kind == IDR_NAL and first_slice):
             return True
         position = data.find(b"\x00\x00\x01", position + 3)
     return False

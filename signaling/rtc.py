@@ -17,7 +17,7 @@ import av
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
 from aiortc.codecs.vpx import Vp8Encoder as AiortcVp8Encoder
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
-from aiortc.rtcdtlstransport import RTCCertificate, SRTPProtectionProfile
+from aiortc.rtcdtlstransport import RTCCertificate, RtpReceiver, SRTPProtectionProfile
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from aiortc.rtp import RTCP_PSFB_APP, AnyRtcpPacket, RtcpPsfbPacket, RtpPacket, unpack_remb_fci
 from aiortc.utils import uint16_add, uint16_gt
@@ -29,7 +29,10 @@ JITTER_PACKETS = 512
 """Receive window: half a second of the largest stream we ask for."""
 
 LOSS_PATIENCE_S = 0.4
-"""How long a frame may wait for a lost packet: two retransmission rounds at 150 ms, then on to a key frame."""
+"""How long a frame may wait for a packet that was lost or is late, before we go on at the next key frame."""
+
+MAX_LATE_IN_A_ROW = 128
+"""As many as aiortc asks to be sent again: more packets with old numbers are a sender that counts anew."""
 
 KEY_FRAME_EVERY_S = 0.5
 """How often a receiver that needs a key frame asks again."""
@@ -68,7 +71,7 @@ class Certificate(RTCCertificate):
 
 
 def peer_connection(configuration: RTCConfiguration, certificate: RTCCertificate | None = None) -> RTCPeerConnection:
-    """A connection; with `certificate`, that one instead of a fresh one (generating costs milliseconds a join)."""
+    """A connection; with `certificate`, that one instead of aiortc's own."""
     connection = RTCPeerConnection(configuration)
     if certificate is not None:
         connection._RTCPeerConnection__certificates = [certificate]  # type: ignore[attr-defined]
@@ -93,6 +96,13 @@ def on_key_frame_request(sender: RTCRtpSender, callback: Callable[[], None]) -> 
     sender._send_keyframe = callback  # type: ignore[method-assign]
 
 
+MAX_SOURCES = 16
+"""SSRCs in one session: a video stream, its retransmissions, the same for audio, and some changes of them."""
+
+PACKED_FRAMES = 16
+"""A little more than a viewer's queue holds."""
+
+
 class Vp8Packer:
     """Makes RTP payloads of each `av.Packet` once for all senders of one stream, where aiortc does so for each.
 
@@ -102,14 +112,16 @@ class Vp8Packer:
 
     def __init__(self) -> None:
         self._encoder = AiortcVp8Encoder()
-        self._packet: object = None
-        self._packed: tuple[list[bytes], int] = ([], 0)
+        self._packed: dict[int | None, tuple[list[bytes], int]] = {}
 
     def pack(self, packet: av.Packet[Any]) -> tuple[list[bytes], int]:
         """aiortc's hook: payloads, and the RTP timestamp counted from the stream's start."""
-        if packet is not self._packet:
-            self._packet, self._packed = packet, self._encoder.pack(packet)
-        return self._packed
+        packed = self._packed.get(packet.pts)
+        if packed is None:
+            packed = self._packed[packet.pts] = self._encoder.pack(packet)
+            if len(self._packed) > PACKED_FRAMES:  # senders that are further behind pack for themselves
+                del self._packed[next(iter(self._packed))]
+        return packed
 
 
 def share_packer(sender: RTCRtpSender, packer: Vp8Packer) -> None:
@@ -146,6 +158,18 @@ class EncodedFrame:
     key: bool
 
 
+def _limit_sources(receiver: RTCRtpReceiver) -> None:
+    """Drop packets of more than `MAX_SOURCES` SSRCs: aiortc keeps count of each, and its reports hold 31 at most."""
+    router = receiver.transport._rtp_router
+    route = router.route_rtp
+
+    def limited(packet: RtpPacket) -> RtpReceiver | None:
+        known = packet.ssrc in router.ssrc_table or len(router.ssrc_table) < MAX_SOURCES
+        return route(packet) if known else None
+
+    router.route_rtp = limited  # type: ignore[method-assign]
+
+
 class FrameReceiver(JitterBuffer):
     """Takes a receiver's packets and hands out whole encoded frames the moment their last packet is there.
 
@@ -162,22 +186,29 @@ class FrameReceiver(JitterBuffer):
         self._needs_key = True
         self._asked_s: float | None = None
         self._gap_since_s: float | None = None
+        self._ssrc: int | None = None
+        self._late_in_a_row = 0
         self._newest = 0
         self._contiguous_end = 0
         self.last_packet_s: float | None = None
         self.frames = 0
         self.losses = 0
         self._receiver._RTCRtpReceiver__jitter_buffer = self  # type: ignore[attr-defined]
+        _limit_sources(self._receiver)
 
     def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
         """aiortc's hook: (whether to send a PLI now, never a frame: ours go to the sink)."""
         now = time.monotonic()
-        if self.last_packet_s is None:
-            self._newest = packet.sequence_number
+        self.last_packet_s = now
+        late = self._origin is not None and uint16_gt(self._origin, packet.sequence_number)
+        self._late_in_a_row = self._late_in_a_row + 1 if late else 0
+        if packet.ssrc != self._ssrc or self._late_in_a_row > MAX_LATE_IN_A_ROW:
+            self._start(packet)
             self._asked_s = now  # a stream begins with a key frame: give it time to come
+        elif late:
+            return False, None  # a retransmission that came too late to be of use
         elif uint16_gt(packet.sequence_number, self._newest):
             self._newest = packet.sequence_number
-        self.last_packet_s = now
         overrun, _ = super().add(packet)
         if overrun:  # also when the sequence numbers jumped: frames were lost before any that is delivered now
             self._newest = packet.sequence_number
@@ -188,6 +219,17 @@ class FrameReceiver(JitterBuffer):
         if ask:
             self._asked_s = now
         return ask, None
+
+    def _start(self, packet: RtpPacket) -> None:
+        """A stream begins, with sequence numbers of its own: whatever is left of one before it is lost."""
+        if self._ssrc is not None:
+            self._lose()
+        self._ssrc = packet.ssrc
+        self._late_in_a_row = 0
+        if self._origin is not None:
+            self.remove(self.capacity)
+        self._origin = None
+        self._newest = packet.sequence_number
 
     def need_key_frame(self) -> None:
         """The decoder lost the thread: withhold frames until a key frame; ask for one with the next packet."""

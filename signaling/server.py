@@ -42,7 +42,7 @@ SHUTDOWN_S = 2.0
 class ServeConfig:
     """How to serve; `secret` signs the tokens, `port` 0 takes a free one."""
 
-    secret: str
+    secret: str = field(repr=False)
     bind: str = "127.0.0.1"
     port: int = 8080
     rooms: tuple[str, ...] = ("main",)
@@ -125,9 +125,9 @@ async def running(
             await _listen(site, config)
             port = runner.addresses[0][1]
             yield RunningServer(port, tuple(_links(config, port, room, authority) for room in config.rooms), directory)
+        finally:
             for room in directory.rooms():
                 room.annotated.close()  # ends the MJPEG requests before the runner waits for them
-        finally:
             await runner.cleanup()
 
 
@@ -171,6 +171,8 @@ async def _run_own_tile(process: ParticipantProcess) -> None:
 def _check(config: ServeConfig) -> None:
     for room in config.rooms:
         check_room_name(room)
+    if len(set(config.rooms)) < len(config.rooms):
+        raise ConfigInvalid(f"expected rooms of different names, got {', '.join(config.rooms)}")
     problem = check_grid(config.grid)
     if problem is not None:
         raise ConfigInvalid(problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import re
 import secrets
@@ -128,9 +129,11 @@ def load_secret(path: Path) -> str:
     try:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as made:  # a name and mode of its own
+            with tempfile.NamedTemporaryFile("w", dir=path.parent) as made:  # a name and mode of its own
                 made.write(TokenAuthority.new_secret() + "\n")
-            Path(made.name).replace(path)  # never half a secret, also when two servers start at once
+                made.flush()
+                with contextlib.suppress(FileExistsError):  # another server was first: its secret is the secret
+                    path.hardlink_to(made.name)  # never half a secret
         return path.read_text().strip()
     except OSError as error:
         raise ConfigInvalid(f"expected a readable and writable secret file at {path}, got: {error.strerror}") from error

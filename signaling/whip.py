@@ -24,12 +24,15 @@ async def publish(request: web.Request) -> web.Response:
     offer = await _read_offer(request)
     participant = claims.participant or secrets.token_urlsafe(6)
     name = clean_name(request.query.get("name", claims.name or DEFAULT_NAME))
-    resume = request.app[AUTHORITY].issue(
-        Role.PARTICIPANT, room_name, ttl_s=RESUME_TTL_S, participant=participant, name=name
-    )
-    session_id, answer = await room.publish(offer, Admission(participant, name, resume, claims.token_id))
+    name = room.name_of(participant) or name  # who comes back keeps the name on their tile
+    authority = request.app[AUTHORITY]
+
+    def renew() -> str:
+        return authority.issue(Role.PARTICIPANT, room_name, ttl_s=RESUME_TTL_S, participant=participant, name=name)
+
+    session_id, answer = await room.publish(offer, Admission(participant, name, renew, claims.token_id))
     response = _answer(session_id, answer)
-    response.headers[RESUME_HEADER] = resume
+    response.headers[RESUME_HEADER] = renew()
     return response
 
 
@@ -50,13 +53,12 @@ async def leave(request: web.Request) -> web.Response:
     owner = room.owner_of(session_id)
     token_id, participant = owner if owner is not None else ("", None)
     own = claims.room == room.name and (
-        claims.allows(Role.HOST)
-        or secrets.compare_digest(claims.token_id, token_id)
+        secrets.compare_digest(claims.token_id, token_id)
         or (participant is not None and secrets.compare_digest(claims.participant or "", participant))
     )
-    if not own:
+    if not own and not (claims.room == room.name and claims.allows(Role.HOST)):
         raise RoleForbidden("expected the token that opened this session, or a host token, got another one")
-    await room.leave(session_id)
+    await room.leave(session_id, removed=not own)
     return web.Response(status=200)
 
 

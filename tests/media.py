@@ -10,6 +10,7 @@ import numpy as np
 from aiortc import RTCRtpCodecParameters
 from aiortc.codecs.vpx import Vp8Encoder as AiortcVp8Encoder
 from aiortc.codecs.vpx import vp8_depayload
+from aiortc.rtcdtlstransport import RtpRouter
 from aiortc.rtp import RtpPacket
 
 from signaling.codec import Planes, Vp8Encoder
@@ -96,4 +97,5 @@ def padding_packet(sequence_number: int, timestamp: int) -> RtpPacket:
 def fake_transceiver() -> Any:
     """What a `FrameReceiver` touches of an RTCRtpTransceiver."""
     vp8_codec = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90000, payloadType=VP8_PAYLOAD_TYPE)
-    return SimpleNamespace(receiver=SimpleNamespace(), _codecs=[vp8_codec])
+    receiver = SimpleNamespace(transport=SimpleNamespace(_rtp_router=RtpRouter()))
+    return SimpleNamespace(receiver=receiver, _codecs=[vp8_codec])

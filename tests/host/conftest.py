@@ -33,7 +33,9 @@ class Meeting:
     async def publish(self, participant: str, peer: FakePeer, name: str = "") -> str:
         """Let `peer` in as `participant`, without a wait for the connection; the session id."""
         self.peers.append(peer)
-        admission = Admission(participant, name or participant.title(), f"resume-{participant}", f"owner-{participant}")
+        admission = Admission(
+            participant, name or participant.title(), lambda: f"resume-{participant}", f"owner-{participant}"
+        )
         session_id, answer = await self.room.publish(await peer.offer(), admission)
         peer.answer = answer
         return session_id

@@ -20,7 +20,9 @@ class FakeSession:
     def __init__(self) -> None:
         self.sent: list[FromHost] = []
         self.key_requests = 0
-        self.receiver = SimpleNamespace(last_packet_s=None, need_key_frame=self.ask)
+        self.receiver = SimpleNamespace(last_packet_s=None, need_key_frame=self.ask, losses=0)
+        self.id = f"session-{id(self)}"
+        self.ever_connected = True
 
     def ask(self) -> None:
         self.key_requests += 1
@@ -47,7 +49,7 @@ class Heard:
 
     def attach(self) -> Any:
         session: Any = FakeSession()
-        self.replaced = self.member.attach(session, "resume", "owner")
+        self.replaced = self.member.attach(session, lambda: "resume", "owner")
         return session
 
     def mood(self, seq: int, label: Label = Label.ATTENTIVE, session: Any = None) -> None:

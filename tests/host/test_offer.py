@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host.offer import MAX_SECTIONS, parse_offer, require_publishing, require_watching
+from host.offer import MAX_CANDIDATES, MAX_SECTIONS, parse_offer, require_publishing, require_watching
 from signaling.errors import EdgeAttendError, SdpCodecUnsupported, SdpInvalid, SdpNoVideo
 from tests.host.offers import CHANNEL, GRID, offer, real_offer, section
 
@@ -193,3 +193,19 @@ def test_hidden_addresses_are_left_out_and_plain_ones_kept() -> None:
 def test_lines_may_end_in_newlines_alone() -> None:
     text = offer(section(), GRID, CHANNEL)
     assert parse_offer(text.replace("\r\n", "\n")) == parse_offer(text)
+
+
+def test_candidates_are_taken_by_address_alone_and_in_bounds() -> None:
+    tabbed = MDNS.replace(".local ", ".local\t")
+    named = "1 1 udp 2113937151 somebody.example 51000 typ host"
+    plain = "1 1 udp 2113937151 192.0.2.7 51000 typ host"
+    parsed = parse_offer(offer(section(candidates=(tabbed, named, plain))))
+    assert [line for line in parsed.sdp.splitlines() if "candidate" in line] == [f"a=candidate:{plain}"]
+    with pytest.raises(SdpInvalid, match=f"at most {MAX_CANDIDATES} ICE candidates, got {MAX_CANDIDATES + 1}"):
+        parse_offer(offer(section(candidates=(plain,) * (MAX_CANDIDATES + 1))))
+
+
+def test_h264_both_ways_is_only_received() -> None:
+    parsed = parse_offer(offer(section(direction="sendrecv", codecs=("H264",))))
+    require_publishing(parsed)
+    assert (parsed.publishes, parsed.watches) == (0, None)

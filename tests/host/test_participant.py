@@ -41,9 +41,9 @@ def participant(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Participan
 def test_the_state_follows_from_silence_and_session(
     participant: Participant, before: ParticipantState, silent_s: float, after: tuple[ParticipantState, ...]
 ) -> None:
-    for has_session, expected in zip((True, False), after, strict=True):
+    for connected, expected in zip((True, False), after, strict=True):
         participant.state = before
-        assert participant.tick(participant.heard_s + silent_s, has_session=has_session) is expected
+        assert participant.tick(participant.heard_s + silent_s, connected=connected) is expected
         assert participant.state is expected
 
 
@@ -57,7 +57,7 @@ def test_whoever_connects_is_live_and_was_just_heard(participant: Participant, c
 def test_a_tile_waits_for_whoever_lost_the_connection(participant: Participant, clock: FakeClock) -> None:
     participant.connected()
     participant.disconnected()
-    assert participant.tick(clock.now_s + GONE_AFTER_S - 0.1, has_session=False) is STALE
+    assert participant.tick(clock.now_s + GONE_AFTER_S - 0.1, connected=False) is STALE
     participant.connected()
     assert participant.state is LIVE
 

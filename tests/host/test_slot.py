@@ -62,7 +62,7 @@ def test_when_the_compositor_stalls_everything_is_dropped_and_a_key_frame_asked_
     assert watched.asked == 0
     watched.push(frames[2])
     assert watched.asked == 1
-    assert watched.slot.dropped == MAX_PENDING_FRAMES
+    assert watched.slot.dropped == MAX_PENDING_FRAMES + 1
     assert watched.slot.take() is None
     watched.push(flat_vp8(64, 48, (90, 128, 128)))
     assert watched.slot.take() is not None
@@ -112,3 +112,13 @@ def test_the_frame_rate_is_what_arrived_lately(
     assert watched.slot.fps() == pytest.approx(7.5, abs=0.6)
     clock.advance(FPS_WINDOW_S)
     assert watched.slot.fps() == 0
+
+
+def test_the_key_frame_that_mends_a_broken_picture_is_taken(watched: Watched) -> None:
+    frames = vp8(moving(64, 48, n) for n in range(2))
+    watched.push(frames[0], b"\x11 is no frame")
+    watched.slot.take()
+    assert watched.slot.decode_errors == 1
+    watched.push(flat_vp8(64, 48, (90, 128, 128)))
+    assert watched.slot.take() is not None
+    assert watched.asked == 0

@@ -10,6 +10,7 @@ from peer.sender import to_planes
 from peer.source import SourceState
 from peer.terminal import TerminalReporter
 from signaling.codec import Vp8Encoder
+from signaling.output import Output
 from signaling.protocol import Label, Reason
 from signaling.rtc import EncodedFrame
 from tests.peer.test_sender import picture
@@ -44,7 +45,7 @@ def tell(reporter: Reporter) -> None:
 
 def test_every_event_is_one_line_of_json() -> None:
     stream = io.StringIO()
-    tell(JsonReporter(stream, lambda: None))
+    tell(JsonReporter(Output(stream)))
     assert [json.loads(line) for line in stream.getvalue().splitlines()] == [
         {"event": "source", "state": "live", "reason": ""},
         {"event": "connected", "participant": "p1"},
@@ -60,7 +61,7 @@ def test_every_event_is_one_line_of_json() -> None:
 
 def test_without_a_terminal_each_change_is_a_line() -> None:
     stream = Terminal(tty=False)
-    tell(TerminalReporter(stream, lambda: None, labels=True))
+    tell(TerminalReporter(Output(stream), labels=True))
     assert stream.getvalue().splitlines() == [
         "picture live",
         "in the meeting",
@@ -74,7 +75,7 @@ def test_without_a_terminal_each_change_is_a_line() -> None:
 
 def test_on_a_terminal_one_line_is_rewritten() -> None:
     stream = Terminal(tty=True)
-    tell(TerminalReporter(stream, lambda: None, labels=True))
+    tell(TerminalReporter(Output(stream), labels=True))
     lines = stream.getvalue().split("\n")
     assert len(lines) == 3  # the error has a line of its own
     assert lines[1].split("\r")[-1].endswith("reconnecting (host silent) · ✗ not attentive (no face in the picture)")
@@ -83,10 +84,11 @@ def test_on_a_terminal_one_line_is_rewritten() -> None:
 def test_a_reader_that_went_away_ends_the_command() -> None:
     broken: list[bool] = []
     for reporter in (
-        JsonReporter(BrokenPipe(), lambda: broken.append(True)),
-        TerminalReporter(BrokenPipe(), lambda: broken.append(True), labels=False),
+        JsonReporter(Output(BrokenPipe(), lambda: broken.append(True))),
+        TerminalReporter(Output(BrokenPipe(), lambda: broken.append(True)), labels=False),
     ):
         reporter.connected("p1")
+        reporter.close()
     assert broken == [True, True]
 
 
