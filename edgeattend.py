@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from host.renderer import GridConfig
+from signaling.certificate import self_signed
 from signaling.errors import ConfigInvalid, EdgeAttendError
 from signaling.output import Output
 from signaling.server import Links, OwnTile, RunningServer, ServeConfig
@@ -59,6 +60,7 @@ def serve(
     bind: Bind = "127.0.0.1",
     port: Port = 8080,
     room: Annotated[list[str] | None, typer.Option(help="A room to open; may be given again.")] = None,
+    tls: Annotated[bool, typer.Option("--tls", help="HTTPS with a certificate of our own making.")] = False,
     tls_cert: TlsCert = None,
     tls_key: Annotated[Path | None, typer.Option(help="Private key of --tls-cert, PEM.")] = None,
     grid: Annotated[str, typer.Option(help="Size of the shared picture.")] = "1280x720",
@@ -73,6 +75,10 @@ def serve(
 ) -> None:
     """Run the server and the host: prints the links to hand out."""
     configure_logging(verbose)
+    if tls and (tls_cert or tls_key):
+        raise ConfigInvalid("expected --tls, or --tls-cert and --tls-key, got both")
+    if tls:
+        tls_cert, tls_key = self_signed(STATE_DIR, bind)
     config = ServeConfig(
         secret=secret or load_secret(secret_file),
         bind=bind,

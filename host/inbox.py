@@ -20,7 +20,6 @@ class Inbox:
         self._tokens = float(MAX_MESSAGES_PER_S)
         self._strikes = 0.0
         self._updated_s = time.monotonic()
-        self.accepted = 0
         self.rejected = 0
 
     @property
@@ -40,7 +39,6 @@ class Inbox:
         except MessageInvalid:
             self._strike()
             return None
-        self.accepted += 1
         return message
 
     def _strike(self) -> None:

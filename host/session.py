@@ -61,11 +61,6 @@ class Session:
         self._channel: RTCDataChannel | None = None
         self._track: GridTrack | None = None
 
-    @property
-    def state(self) -> str:
-        """`new`, `connecting`, `connected`, `failed` or `closed`, as RTCPeerConnection has it."""
-        return self._connection.connectionState
-
     def overdue(self, now_s: float, timeout_s: float) -> bool:
         """Whether the connection has not come about within `timeout_s`."""
         return not self.ever_connected and now_s - self.created_s > timeout_s

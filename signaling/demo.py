@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from signaling.errors import ConfigInvalid
 from signaling.process import ParticipantProcess
 from signaling.server import Links, RunningServer, ServeConfig, running
 
@@ -60,6 +61,8 @@ async def run_demo(
     stop: asyncio.Event,
 ) -> dict[str, Any]:
     """Run the meeting; returns the summary. Raises as `running`."""
+    if not config.clips:
+        raise ConfigInvalid("expected video files for the demo's participants, got none: install EdgeAttend again")
     seen = [Seen(_name(clip, index // len(config.clips))) for index, clip in _cast(config)]
     async with running(config.serve, lambda _room, event: on_event(event)) as server:
         links = server.links[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import socket
 from pathlib import Path
 
@@ -11,9 +12,12 @@ from cryptography import x509
 from signaling.check import Check, Verdict
 from signaling.errors import ConfigInvalid
 from signaling.http import STATIC
+from signaling.network import routed_address
 from signaling.tokens import load_secret
 
-PAGES = ("room.html", "room.js", "host.html", "host.js", "error.html", "style.css")
+PAGES = ("room.html", "host.html", "error.html")
+REFERENCE = re.compile(r"""(?:src|href|from|import)[=( ]*["'](?:/static/|\./)([\w.-]+)["']""")
+"""How a page or module names another file of ours."""
 
 
 def checks(secret_file: Path, bind: str, port: int, tls_cert: Path | None) -> list[Check]:
@@ -40,10 +44,23 @@ def _port(bind: str, port: int) -> Check:
 
 
 def _pages() -> Check:
-    missing = [name for name in PAGES if not (STATIC / name).is_file()]
+    """Every page, and every file that a page or a module names."""
+    wanted, seen = list(PAGES), set[str]()
+    missing: list[str] = []
+    while wanted:
+        name = wanted.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        path = STATIC / name
+        if not path.is_file():
+            missing.append(name)
+        elif path.suffix in (".html", ".js"):
+            wanted += REFERENCE.findall(path.read_text(encoding="utf-8"))
     if missing:
-        return Check("browser files", Verdict.FAILED, f"missing: {', '.join(missing)}", "install EdgeAttend again")
-    return Check("browser files", Verdict.OK, f"{len(PAGES)} files")
+        found = f"missing: {', '.join(sorted(missing))}"
+        return Check("browser files", Verdict.FAILED, found, "install EdgeAttend again")
+    return Check("browser files", Verdict.OK, f"{len(seen)} files")
 
 
 def _certificate(path: Path | None) -> Check:
@@ -52,7 +69,7 @@ def _certificate(path: Path | None) -> Check:
             "certificate",
             Verdict.WARNING,
             "none given: browsers give their camera to other machines' pages only over HTTPS",
-            "serve with --tls-cert and --tls-key",
+            "serve with --tls, or with --tls-cert and --tls-key",
         )
     try:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
@@ -66,9 +83,6 @@ def _certificate(path: Path | None) -> Check:
 
 
 def _network() -> Check:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # TEST-NET (RFC 5737): picks a route, sends nothing
-        except OSError:
-            return Check("network", Verdict.WARNING, "no route: only this machine can join", "connect to a network")
+    if routed_address() is None:
+        return Check("network", Verdict.WARNING, "no route: only this machine can join", "connect to a network")
     return Check("network", Verdict.OK, "there is a route to other machines")

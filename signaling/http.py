@@ -44,6 +44,17 @@ SECURITY_HEADERS = {
 }
 
 
+OPEN_PATHS = ("/whip/", "/whep/", "/sessions/")
+OPEN_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Expose-Headers": "Location, X-EdgeAttend-Resume",
+}
+"""Players and publishers on other people's pages (CORS). Safe with any origin: what lets in is a bearer token that
+the page has to know, never a cookie."""
+
+
 def authorize(request: web.Request, role: Role, room: str | None) -> Claims:
     """The request's claims if its token allows `role` in `room`.
 
@@ -82,6 +93,8 @@ async def add_security_headers(request: web.Request, response: web.StreamRespons
         response.headers.setdefault(name, value)
     if request.path.startswith("/static/"):  # kept, but asked about each time: a page never meets an older script
         response.headers.setdefault("Cache-Control", "no-cache")
+    if request.path.startswith(OPEN_PATHS):
+        response.headers.update(OPEN_HEADERS)
 
 
 def page(name: str, **values: str) -> web.Response:

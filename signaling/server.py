@@ -6,7 +6,6 @@ import asyncio
 import errno
 import ipaddress
 import logging
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -29,6 +28,7 @@ from signaling.http import (
     add_security_headers,
     answer_errors,
 )
+from signaling.network import routed_address
 from signaling.process import ParticipantProcess
 from signaling.tokens import DEFAULT_TTL_S, Role, TokenAuthority
 
@@ -93,6 +93,7 @@ def make_app(directory: Directory, authority: TokenAuthority) -> web.Application
             web.post("/whep/{room}", whip.watch),
             web.options("/whep/{room}", whip.describe),
             web.delete("/sessions/{session}", whip.leave),
+            web.options("/sessions/{session}", whip.describe),
             web.get("/r/{room}", views.room_page),
             web.get("/r/{room}/host", views.host_page),
             web.get("/r/{room}/annotated.mjpg", views.annotated),
@@ -230,9 +231,4 @@ def _reachable_address(bind: str) -> str:
             return bind
     except ValueError:  # a host name
         return bind
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # TEST-NET (RFC 5737): picks a route, sends nothing
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])
+    return routed_address() or "127.0.0.1"

@@ -62,8 +62,10 @@ async def leave(request: web.Request) -> web.Response:
     return web.Response(status=200)
 
 
-async def describe(_: web.Request) -> web.Response:
-    """`OPTIONS` on WHIP and WHEP: what may be posted (RFC 9725, 4.2)."""
+async def describe(request: web.Request) -> web.Response:
+    """`OPTIONS` on WHIP, WHEP and sessions: what may be posted (RFC 9725, 4.2)."""
+    if request.path.startswith("/sessions/"):
+        return web.Response(status=204, headers={"Allow": "DELETE, OPTIONS"})
     return web.Response(status=204, headers={"Accept-Post": SDP_TYPE, "Allow": "OPTIONS, POST"})
 
 

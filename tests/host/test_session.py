@@ -105,7 +105,7 @@ async def test_an_offer_that_cannot_be_answered_is_invalid_and_closes_the_sessio
     without_mux = offer(section(without=("rtcp-mux",)))
     with pytest.raises(SdpInvalid, match="that can be answered"):
         await session.answer(parse_offer(without_mux), publish=True)
-    assert session.state == "closed"
+    assert session._connection.connectionState == "closed"
 
 
 async def test_frames_messages_and_the_end_come_to_the_listener(session: Session, listener: FakeListener) -> None:
@@ -134,7 +134,7 @@ async def test_only_the_channel_mood_is_opened_and_only_once(session: Session, l
         await until(lambda: other.readyState == second.readyState == "closed")
         assert listener.calls.count("channel") == 1
         assert peer.channel.readyState == "open"
-        assert session.state == "connected"
+        assert session.ever_connected
 
 
 async def test_text_that_is_no_utf8_ends_its_session(session: Session, listener: FakeListener) -> None:

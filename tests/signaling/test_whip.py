@@ -140,3 +140,12 @@ async def test_a_full_room_says_when_to_try_again(
     assert response.status == 503
     assert int(response.headers["Retry-After"]) > 0
     assert (await response.json())["error"]["code"] == "room_full"
+
+
+@pytest.mark.parametrize("path", ["/whip/main", "/whep/main", "/sessions/x"])
+async def test_pages_of_other_origins_may_publish_and_watch_with_a_token(client: Client, path: str) -> None:
+    response = await client.request("OPTIONS", path)
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Authorization" in response.headers["Access-Control-Allow-Headers"]
+    assert "Location" in response.headers["Access-Control-Expose-Headers"]
+    assert "Access-Control-Allow-Origin" not in (await client.request("GET", "/r/main/status")).headers

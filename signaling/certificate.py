@@ -1,0 +1,91 @@
+"""A self-signed certificate for a server on a local network: browsers give their camera to HTTPS pages alone."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import os
+import socket
+from pathlib import Path
+
+import aioice.ice
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from signaling.errors import ConfigInvalid
+
+VALID_DAYS = 365
+RENEW_DAYS = 30
+"""A certificate that ends sooner is made anew."""
+
+
+def self_signed(folder: Path, bind: str) -> tuple[Path, Path]:
+    """Certificate and key (PEM) in `folder` that name this machine as others reach it; made when they do not yet.
+
+    `bind` is named too. Raises `ConfigInvalid` if `folder` cannot be written.
+    """
+    cert_file, key_file = folder / "tls-cert.pem", folder / "tls-key.pem"
+    names = _names(bind)
+    try:
+        if not _serves(cert_file, key_file, names):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make(cert_file, key_file, names)
+    except OSError as error:
+        raise ConfigInvalid(f"expected to write a certificate into {folder}, got: {error.strerror}") from error
+    return cert_file, key_file
+
+
+def _names(bind: str) -> frozenset[str]:
+    """Host names and addresses, as text."""
+    hostname = socket.gethostname()
+    addresses = aioice.ice.get_host_addresses(use_ipv4=True, use_ipv6=True)
+    names = {"localhost", hostname, f"{hostname}.local", "127.0.0.1", "::1", *addresses}
+    if not _is_unspecified(bind):
+        names.add(bind)
+    return frozenset(names)
+
+
+def _is_unspecified(bind: str) -> bool:
+    try:
+        return ipaddress.ip_address(bind).is_unspecified
+    except ValueError:
+        return False
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _serves(cert_file: Path, key_file: Path, names: frozenset[str]) -> bool:
+    """Whether the files are there, valid for a while, and hold every name."""
+    if not (cert_file.exists() and key_file.exists()):
+        return False
+    try:
+        certificate = x509.load_pem_x509_certificate(cert_file.read_bytes())
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound):
+        return False
+    left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
+    return left > datetime.timedelta(days=RENEW_DAYS) and all(_general_name(name) in found for name in names)
+
+
+def _make(cert_file: Path, key_file: Path, names: frozenset[str]) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "EdgeAttend on this machine")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=VALID_DAYS))
+        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in sorted(names)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    with os.fdopen(os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(key.private_bytes(*form))
+    cert_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -1,0 +1,15 @@
+"""How other machines reach this one."""
+
+from __future__ import annotations
+
+import socket
+
+
+def routed_address() -> str | None:
+    """The IPv4 address that this machine has on its way to others; None without a network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # TEST-NET (RFC 5737): picks a route, sends nothing
+        except OSError:
+            return None
+        return str(probe.getsockname()[0])

@@ -1,0 +1,49 @@
+"""The certificate of our own making."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from pathlib import Path
+
+import aiohttp
+import pytest
+from cryptography import x509
+
+from signaling.certificate import self_signed
+from signaling.errors import ConfigInvalid
+from signaling.server import ServeConfig, running
+
+
+def test_it_names_this_machine_and_its_addresses(tmp_path: Path) -> None:
+    cert_file, key_file = self_signed(tmp_path, "192.0.2.77")
+    certificate = x509.load_pem_x509_certificate(cert_file.read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert "localhost" in names.get_values_for_type(x509.DNSName)
+    assert {ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("192.0.2.77")} <= set(
+        names.get_values_for_type(x509.IPAddress)
+    )
+    assert key_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_it_is_kept_until_it_does_not_serve_any_more(tmp_path: Path) -> None:
+    first = self_signed(tmp_path, "127.0.0.1")[0].read_bytes()
+    assert self_signed(tmp_path, "0.0.0.0")[0].read_bytes() == first
+    assert self_signed(tmp_path, "192.0.2.77")[0].read_bytes() != first
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(ConfigInvalid, match="expected to write a certificate into"):
+        self_signed(file / "folder", "127.0.0.1")
+
+
+async def test_a_client_that_trusts_it_gets_in_over_https(tmp_path: Path) -> None:
+    cert_file, key_file = self_signed(tmp_path, "127.0.0.1")
+    config = ServeConfig(secret="s" * 40, port=0, tls_cert=cert_file, tls_key=key_file)
+    context = ssl.create_default_context(cafile=str(cert_file))
+    async with running(config) as server, aiohttp.ClientSession() as http:
+        assert server.links[0].participant_url.startswith("https://127.0.0.1:")
+        async with http.get(f"https://127.0.0.1:{server.port}/healthz", ssl=context) as response:
+            assert response.status == 200
