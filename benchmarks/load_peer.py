@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,27 +12,40 @@ from typing import Any
 import aiohttp
 import av
 import cv2
+import numpy as np
 from aiortc import MediaStreamTrack, RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from numpy.typing import NDArray
 
 from signaling import rtc
 from signaling.codec import Vp8Encoder
 from signaling.protocol import CHANNEL_LABEL, Label, Mood, Ping, Pong, Reason, Send, decode_from_host, encode
 
+Pixels = NDArray[Any]
+
 CLIPS = Path(__file__).parent.parent / "peer" / "clips"
 
 
-def encode_clip(width: int, height: int, fps: int, kbps: int, clip: str = "ana", frames: int = 120) -> list[bytes]:
-    """`frames` VP8 frames of a demo clip; the first is a key frame."""
+def read_clip(clip: str, width: int, height: int, frames: int) -> Iterator[Pixels]:
+    """`frames` pictures of a demo clip, looped, scaled to `width` x `height`: (H, W, 3) uint8 BGR."""
     capture = cv2.VideoCapture(str(CLIPS / f"{clip}.mp4"))
-    encoder = Vp8Encoder(width, height, fps, kbps)
-    encoded: list[bytes] = []
-    while len(encoded) < frames:
+    given = 0
+    while given < frames:
         ok, bgr = capture.read()
         if not ok:
-            capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
+            if not capture.set(cv2.CAP_PROP_POS_FRAMES, 0):
+                raise FileNotFoundError(f"expected the demo clip {CLIPS / clip}.mp4")
             continue
-        small = cv2.resize(bgr, (width, height), interpolation=cv2.INTER_AREA)
-        packet = encoder.encode(cv2.cvtColor(small, cv2.COLOR_BGR2YUV_I420), len(encoded))
+        yield cv2.resize(bgr, (width, height), interpolation=cv2.INTER_AREA)
+        given += 1
+    capture.release()
+
+
+def encode_clip(width: int, height: int, fps: int, kbps: int, *, clip: str = "ana", frames: int = 120) -> list[bytes]:
+    """`frames` VP8 frames of a demo clip; the first is a key frame."""
+    encoder = Vp8Encoder(width, height, fps, kbps)
+    encoded: list[bytes] = []
+    for number, bgr in enumerate(read_clip(clip, width, height, frames)):
+        packet = encoder.encode(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420), np.uint8), number)
         assert packet is not None
         encoded.append(bytes(packet))
     return encoded
@@ -53,6 +66,11 @@ class EncodedTrack(MediaStreamTrack):
 
     def restart(self) -> None:
         """The next frame is the key frame."""
+        self._index = 0
+
+    def replace(self, frames: list[bytes]) -> None:
+        """Send these from now on; the first is a key frame."""
+        self._frames = frames
         self._index = 0
 
     async def recv(self) -> av.Packet[Any]:
@@ -80,17 +98,26 @@ class LoadPeer:
         self.grid_frames = 0
         self.grid_bytes = 0
         self.first_grid_s: float | None = None
+        self._saw_grid = asyncio.Event()
         self.asked: Send | None = None
         self.posted_s = 0.0
 
-    async def join(self, http: aiohttp.ClientSession, url: str, token: str) -> None:
-        """Offer, post, connect; returns when the answer is applied."""
+    async def join(
+        self,
+        http: aiohttp.ClientSession,
+        url: str,
+        token: str,
+        on_key_frame_request: Callable[[], None] | None = None,
+    ) -> None:
+        """Offer, post, connect; returns when the answer is applied. An `EncodedTrack` restarts by itself."""
         connection = self._connection
         if self._track is not None:
             sending = connection.addTransceiver(self._track, direction="sendonly")
             sending.setCodecPreferences(rtc.codec_capabilities("VP8"))
             if isinstance(self._track, EncodedTrack):
-                rtc.on_key_frame_request(sending.sender, self._track.restart)
+                on_key_frame_request = self._track.restart
+            if on_key_frame_request is not None:
+                rtc.on_key_frame_request(sending.sender, on_key_frame_request)
         grid = connection.addTransceiver("video", direction="recvonly")
         grid.setCodecPreferences(rtc.codec_capabilities("VP8"))
         self.receiver = rtc.FrameReceiver(grid, self._count)
@@ -107,6 +134,19 @@ class LoadPeer:
         if self._track is not None:
             self._mood_task = asyncio.create_task(self._send_moods())
 
+    async def wait_for_grid(self, timeout_s: float) -> float:
+        """Seconds from the posted offer to the first grid frame. Raises `TimeoutError`."""
+        async with asyncio.timeout(timeout_s):
+            await self._saw_grid.wait()
+        assert self.first_grid_s is not None
+        return self.first_grid_s - self.posted_s
+
+    async def traffic(self) -> tuple[int, int]:
+        """Bytes sent and received by now: RTP, RTCP and data channel, encrypted, without UDP and IP headers."""
+        stats = await self._connection.getStats()
+        transports = {entry.id: entry for entry in stats.values() if entry.type == "transport"}.values()
+        return sum(t.bytesSent for t in transports), sum(t.bytesReceived for t in transports)
+
     async def close(self) -> None:
         """Leave without a word."""
         if self._mood_task is not None:
@@ -117,6 +157,7 @@ class LoadPeer:
     def _count(self, frame: rtc.EncodedFrame) -> None:
         if self.first_grid_s is None:
             self.first_grid_s = time.monotonic()
+            self._saw_grid.set()
         self.grid_frames += 1
         self.grid_bytes += len(frame.data)
         if self._on_grid is not None:
