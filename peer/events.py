@@ -56,8 +56,8 @@ class JsonReporter:
         self._write(event="label", label=verdict.label, score=round(verdict.score, 4), reason=verdict.reason)
 
     def grid(self, grid: GridState) -> None:
-        """`width`, `height` in pixels, `fps` as received."""
-        self._write(event="grid", width=grid.width, height=grid.height, fps=grid.fps)
+        """`width`, `height` in pixels, `fps` as received, `frames` in all."""
+        self._write(event="grid", width=grid.width, height=grid.height, fps=grid.fps, frames=grid.frames)
 
     def source(self, state: SourceState, reason: str) -> None:
         """`state`: opening, live or lost."""

@@ -16,11 +16,12 @@ MIN_SPAN_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class GridState:
-    """Pixels, and complete frames per second."""
+    """Pixels, complete frames per second, and how many there were in all."""
 
     width: int
     height: int
     fps: float
+    frames: int
 
 
 class GridMeter:
@@ -48,7 +49,7 @@ class GridMeter:
         now = time.monotonic() if now is None else now
         self._forget_before(now - RATE_WINDOW_S)
         span_s = min(RATE_WINDOW_S, max(now - self._first_s, MIN_SPAN_S))
-        return GridState(*self._size, round(len(self._arrivals) / span_s, 1))
+        return GridState(*self._size, round(len(self._arrivals) / span_s, 1), self.frames)
 
     def _forget_before(self, start_s: float) -> None:
         while self._arrivals and self._arrivals[0] < start_s:

@@ -16,6 +16,9 @@ from signaling.server import Links, RunningServer, ServeConfig, running
 
 LOOK_EVERY_S = 0.25
 
+STAGGER_S = 1.0
+"""People come one after the other, and their clips are out of step."""
+
 
 @dataclass(slots=True)
 class Seen:
@@ -26,7 +29,7 @@ class Seen:
     grid_reports: int = 0
     grid_fps: float = 0.0
     in_grid: bool = False
-    frames_received: float = 0.0
+    frames_received: int = 0
     last_words: list[str] = field(default_factory=list)
 
     def hear(self, event: dict[str, Any]) -> None:
@@ -36,7 +39,7 @@ class Seen:
         elif event.get("event") == "grid":
             self.grid_reports += 1
             self.grid_fps = event["fps"]
-            self.frames_received += event["fps"]
+            self.frames_received = event["frames"]
 
     @property
     def complete(self) -> bool:
@@ -69,8 +72,8 @@ async def run_demo(
         on_ready(links)
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(_participant(links, one, clip))
-                for one, (_, clip) in zip(seen, _cast(config), strict=True)
+                group.create_task(_participant(links, one, clip, index * STAGGER_S))
+                for one, (index, clip) in zip(seen, _cast(config), strict=True)
             ]
             timer = group.create_task(_watch(server, seen, config.seconds, stop))
             await timer
@@ -102,7 +105,8 @@ async def _watch(server: RunningServer, seen: list[Seen], seconds: float | None,
             await asyncio.wait_for(stop.wait(), LOOK_EVERY_S)
 
 
-async def _participant(links: Links, seen: Seen, clip: Path) -> None:
+async def _participant(links: Links, seen: Seen, clip: Path, after_s: float) -> None:
+    await asyncio.sleep(after_s)
     process = ParticipantProcess(links.participant_url, seen.name, str(clip), seen.hear)
     try:
         await process.run()
@@ -124,7 +128,7 @@ def _summary(seen: list[Seen], server: RunningServer) -> dict[str, Any]:
                 "in_grid": one.in_grid,
                 "labels": dict(one.labels),
                 "grid_fps": one.grid_fps,
-                "frames_received": round(one.frames_received),
+                "frames_received": one.frames_received,
                 **({} if one.complete else {"stderr": one.last_words}),
             }
             for one in seen

@@ -35,8 +35,8 @@ def tell(reporter: Reporter) -> None:
     reporter.connected("p1")
     reporter.label(Verdict(Label.ATTENTIVE, 0.912345, Reason.FACE))
     reporter.label(Verdict(Label.ATTENTIVE, 0.9, Reason.FACE))
-    reporter.grid(GridState(1280, 720, 14.9))
-    reporter.grid(GridState(1280, 720, 15.1))
+    reporter.grid(GridState(1280, 720, 14.9, 30))
+    reporter.grid(GridState(1280, 720, 15.1, 45))
     reporter.error("room_full", "no room\x1b[31m")
     reporter.label(Verdict(Label.NOT_ATTENTIVE, 0.0, Reason.NO_FACE))
     reporter.disconnected("host silent")
@@ -51,8 +51,8 @@ def test_every_event_is_one_line_of_json() -> None:
         {"event": "connected", "participant": "p1"},
         {"event": "label", "label": "attentive", "score": 0.9123, "reason": "face"},
         {"event": "label", "label": "attentive", "score": 0.9, "reason": "face"},
-        {"event": "grid", "width": 1280, "height": 720, "fps": 14.9},
-        {"event": "grid", "width": 1280, "height": 720, "fps": 15.1},
+        {"event": "grid", "width": 1280, "height": 720, "fps": 14.9, "frames": 30},
+        {"event": "grid", "width": 1280, "height": 720, "fps": 15.1, "frames": 45},
         {"event": "error", "code": "room_full", "message": "no room\x1b[31m"},
         {"event": "label", "label": "not_attentive", "score": 0.0, "reason": "no_face"},
         {"event": "disconnected", "reason": "host silent"},
@@ -105,5 +105,5 @@ def test_the_grid_meter_counts_without_decoding() -> None:
         meter.add(encoded(number, 100 + number / 10, encoder))
     state = meter.state(104.95)
     assert state is not None
-    assert (state.width, state.height, state.fps) == (64, 48, 10.0)
-    assert meter.state(110.0) == GridState(64, 48, 0.0)
+    assert (state.width, state.height, state.fps, state.frames) == (64, 48, 10.0, 50)
+    assert meter.state(110.0) == GridState(64, 48, 0.0, 50)

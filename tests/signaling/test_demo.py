@@ -14,12 +14,12 @@ def test_a_participant_is_complete_when_seen_seeing_and_labelled() -> None:
     seen = Seen("Ana")
     seen.hear({"event": "connected"})
     assert not seen.complete
-    seen.hear({"event": "grid", "fps": 14.5, "width": 1280, "height": 720})
+    seen.hear({"event": "grid", "fps": 14.5, "frames": 29, "width": 1280, "height": 720})
     seen.hear({"event": "label", "label": "attentive", "score": 0.9})
     assert not seen.complete
     seen.in_grid = True
     assert seen.complete
-    assert (seen.grid_fps, seen.frames_received, dict(seen.labels)) == (14.5, 14.5, {"attentive": 1})
+    assert (seen.grid_fps, seen.frames_received, dict(seen.labels)) == (14.5, 29, {"attentive": 1})
 
 
 @pytest.mark.parametrize(("index", "name"), [(0, "Ana"), (1, "Ana 2"), (3, "Ana 4")])
