@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import os
 import re
 import signal
@@ -94,10 +95,17 @@ def serve(
 
     def on_ready(server: RunningServer) -> None:
         announce(output, server.links, as_json=as_json)
+        if tls and not as_json:
+            output.write(
+                f"This machine made its certificate itself: {tls_cert}\n"
+                "Browsers warn of it once. Elsewhere, copy the file and: SSL_CERT_FILE=tls-cert.pem edgeattend join …\n"
+            )
 
     def on_event(room_name: str, event: dict[str, Any]) -> None:
         if as_json:
             write_json(output, event | {"room": room_name})
+        elif event["event"] in ("joined", "left"):
+            output.write(describe(event) + "\n")
 
     async def run() -> int:
         own = None if camera is None else OwnTile(camera, camera_name)
@@ -242,9 +250,10 @@ def describe(event: dict[str, Any]) -> str:
     """One line of the demo for people."""
     kind, name = event["event"], event.get("name", "")
     if kind == "label":
-        return (
-            f"  {name}: {event['label'].replace('_', ' ')} ({event['score']:.2f}, {event['reason'].replace('_', ' ')})"
-        )
+        words = str(event["label"])
+        if "score" in event:  # rounded down: 0.50 is attentive, and just under it is not
+            words += f" ({math.floor(event['score'] * 100) / 100:.2f}, {event['reason']})"
+        return f"  {name}: " + words.replace("_", " ")
     if kind == "state":
         return f"  {name} is {event['state']}"
     if kind == "summary":

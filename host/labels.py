@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import time
 from dataclasses import dataclass, replace
 
 import cv2
@@ -55,6 +56,8 @@ _BY_LABEL = {
     (Label.UNKNOWN, Reason.NO_MODEL): Reading("No model", Icon.QUESTION, GREY),
 }
 NOT_SHARED = Reading("Not shared", Icon.DASH, GREY)
+NO_PICTURE = Reading("No picture", Icon.PAUSE, GREY)
+"""Paused by a camera that gives none, not by the person."""
 
 
 def reading_of(participant: Participant) -> Reading:
@@ -64,6 +67,8 @@ def reading_of(participant: Participant) -> Reading:
     if participant.mood is None:
         return NOT_SHARED
     mood = participant.mood.mood
+    if mood.reason is Reason.PAUSED and not participant.has_video(time.monotonic()):
+        return NO_PICTURE
     reading = _BY_LABEL.get((mood.label, mood.reason)) or _BY_LABEL[mood.label, None]
     return reading if mood.label is Label.UNKNOWN else replace(reading, score=mood.score)
 

@@ -68,9 +68,14 @@ class Member:
 
     def detach(self) -> Session | None:
         """Let go of the session, and return it."""
+        self.count_losses()
         session, self.session = self.session, None
-        self._count_losses(session)
         return session
+
+    def count_losses(self) -> None:
+        """Remember what the session's receiver counted, which goes with it."""
+        if self.session is not None and self.session.receiver is not None:
+            self.losses = self.session.receiver.losses
 
     def renew(self) -> str:
         """A fresh personal token."""
@@ -86,7 +91,6 @@ class Member:
         receiver = self.session.receiver if self.session is not None else None
         if receiver is not None and receiver.last_packet_s is not None:
             self.participant.hear(receiver.last_packet_s)
-        self._count_losses(self.session)
         before = self.participant.state
         connected = self.session is not None and self.session.ever_connected
         return self.participant.tick(now_s, connected=connected) is not before
@@ -103,16 +107,18 @@ class Member:
     def session_connected(self, session: Session) -> None:
         """See `SessionListener`."""
         if session is self.session:
+            before = self.participant.state
             self.participant.connected()
-            self._on_state(self)
+            self._tell_if_changed(before)
 
     def session_lost(self, session: Session) -> None:
         """See `SessionListener`."""
         if session is self.session:
             self._discard(session)
             self.detach()
+            before = self.participant.state
             self.participant.disconnected()
-            self._on_state(self)
+            self._tell_if_changed(before)
 
     def session_channel(self, session: Session) -> None:
         """See `SessionListener`."""
@@ -144,9 +150,9 @@ class Member:
         self.participant.mood = TimedMood(mood, now)
         self._on_mood(self)
 
-    def _count_losses(self, session: Session | None) -> None:
-        if session is not None and session.receiver is not None:
-            self.losses = session.receiver.losses
+    def _tell_if_changed(self, before: ParticipantState) -> None:
+        if self.participant.state is not before:
+            self._on_state(self)
 
     def _need_key_frame(self) -> None:
         if self.session is not None and self.session.receiver is not None:

@@ -27,6 +27,7 @@ class Counters:
 
     def add_session(self, member: Member) -> None:
         """Add what the session that stands for `member` now has counted; once, when it ends."""
+        member.count_losses()
         self.messages_rejected += member.inbox.rejected
         slot = member.participant.slot
         if slot is not None:

@@ -69,7 +69,7 @@ async def publish(http: ClientSession, url: URL, token: str, offer: str) -> Answ
     except ClientConnectorCertificateError as error:
         raise Unreachable(
             "expected a certificate that this machine trusts, got one it does not:"
-            " point SSL_CERT_FILE to the host's certificate, or use the http link",
+            " copy the host's certificate here and point SSL_CERT_FILE to it",
             lasting=True,
         ) from error
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:

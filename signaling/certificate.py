@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ipaddress
 import os
@@ -12,6 +13,7 @@ import aioice.ice
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from signaling.errors import ConfigInvalid
 
@@ -53,11 +55,16 @@ def _is_unspecified(bind: str) -> bool:
         return False
 
 
-def _general_name(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
+def _general_names(names: frozenset[str]) -> list[x509.GeneralName]:
+    """Addresses and names as a certificate has them (RFC 5280 4.2.1.6); a name that DNS cannot have is left out."""
+    general: list[x509.GeneralName] = []
+    for name in sorted(names):
+        try:
+            general.append(x509.IPAddress(ipaddress.ip_address(name)))
+        except ValueError:
+            with contextlib.suppress(UnicodeError):
+                general.append(x509.DNSName(name.encode("idna").decode()))
+    return general
 
 
 def _serves(cert_file: Path, key_file: Path, names: frozenset[str]) -> bool:
@@ -66,11 +73,14 @@ def _serves(cert_file: Path, key_file: Path, names: frozenset[str]) -> bool:
         return False
     try:
         certificate = x509.load_pem_x509_certificate(cert_file.read_bytes())
+        key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound):
+    except (ValueError, TypeError, x509.ExtensionNotFound):  # TypeError: the key has a password
+        return False
+    if key.public_key() != certificate.public_key():
         return False
     left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
-    return left > datetime.timedelta(days=RENEW_DAYS) and all(_general_name(name) in found for name in names)
+    return left > datetime.timedelta(days=RENEW_DAYS) and all(name in found for name in _general_names(names))
 
 
 def _make(cert_file: Path, key_file: Path, names: frozenset[str]) -> None:
@@ -81,8 +91,9 @@ def _make(cert_file: Path, key_file: Path, names: frozenset[str]) -> None:
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(days=VALID_DAYS))
-        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in sorted(names)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_general_names(names)), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(key, hashes.SHA256())
     )
     form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from signaling.directory import Directory
 from signaling.errors import (
@@ -17,6 +18,7 @@ from signaling.errors import (
     EdgeAttendError,
     MethodNotAllowed,
     NotFound,
+    TokenMissing,
 )
 from signaling.tokens import Claims, Role, TokenAuthority
 
@@ -65,7 +67,20 @@ def authorize(request: web.Request, role: Role, room: str | None) -> Claims:
     token: str | None = value.strip() if scheme.lower() == "bearer" else None
     if token is None and request.method in ("GET", "HEAD"):
         token = request.query.get("token")
+    if token is None and "token" in request.query:
+        raise TokenMissing("expected a token in the Authorization header (Bearer); in ?token= it serves for GET alone")
     return request.app[AUTHORITY].check(token, room, role)
+
+
+def keep_bad_requests_out_of_the_log() -> None:
+    """aiohttp logs what its parser rejects, the request line and its token included, at anybody's will."""
+    log = logging.getLogger("aiohttp.server")
+    if _is_our_fault not in log.filters:
+        log.addFilter(_is_our_fault)
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 @web.middleware
@@ -118,7 +133,7 @@ def _from_aiohttp(error: web.HTTPException) -> EdgeAttendError:
         return BodyTooLarge(f"expected a body of at most {MAX_BODY_BYTES} bytes, got a larger one")
     if isinstance(error, web.HTTPMethodNotAllowed):
         return MethodNotAllowed(f"expected one of {', '.join(sorted(error.allowed_methods))}, got {error.method}")
-    if isinstance(error, web.HTTPNotFound):
+    if isinstance(error, web.HTTPNotFound | web.HTTPForbidden):  # aiohttp forbids to list the folder of static files
         return NotFound("expected one of the addresses in docs/protocol.md, got another")
     return BadRequest(error.reason)
 

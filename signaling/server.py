@@ -27,6 +27,7 @@ from signaling.http import (
     STATIC,
     add_security_headers,
     answer_errors,
+    keep_bad_requests_out_of_the_log,
 )
 from signaling.network import routed_address
 from signaling.process import ParticipantProcess
@@ -116,6 +117,7 @@ async def running(
     Raises `ConfigInvalid` for what cannot work, `PortTaken` if something else listens there.
     """
     _check(config)
+    keep_bad_requests_out_of_the_log()
     authority = TokenAuthority(config.secret)
     async with open_rooms(config.rooms, config.grid, on_event) as directory:
         # No access log: its lines would hold tokens.

@@ -42,6 +42,8 @@ const BY_LABEL = {
 };
 
 const NOT_SHARED = reading("Not shared", "dash", "calm");
+/** Paused by a camera that gives none, not by the person. */
+const NO_PICTURE = reading("No picture", "pause", "calm", "their camera gives no picture");
 
 /**
  * What the host sees of a participant.
@@ -54,6 +56,7 @@ export function readingOf(participant) {
   if (byState !== undefined) return byState;
   const mood = participant.mood ?? null;
   if (mood === null) return NOT_SHARED;
+  if (mood.reason === "paused" && participant.video === null) return NO_PICTURE;
   const found = BY_LABEL[`${mood.label} ${mood.reason}`] ?? BY_LABEL[mood.label] ?? reading("Unknown", "question", "calm");
   return mood.label === "unknown" ? found : { ...found, score: mood.score };
 }

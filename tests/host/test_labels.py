@@ -9,7 +9,8 @@ import pytest
 
 from host.labels import GREEN, GREY, NOT_SHARED, ORANGE, Icon, draw_icon, reading_of
 from signaling.protocol import Label, ParticipantState, Reason
-from tests.host.people import feel, live
+from tests.host.people import feel, live, show
+from tests.media import flat_vp8
 
 
 @pytest.mark.parametrize(("state", "label", "reason"), list(product(ParticipantState, [None, *Label], Reason)))
@@ -33,7 +34,7 @@ def test_every_state_label_and_reason_reads_as_words_with_an_icon(
         (Label.NOT_ATTENTIVE, Reason.FACE, ("Not attentive", Icon.EXCLAMATION, 0.75)),
         (Label.NOT_ATTENTIVE, Reason.NO_FACE, ("No face", Icon.ABSENT, 0.75)),
         (Label.UNKNOWN, Reason.FACE, ("Unknown", Icon.QUESTION, None)),
-        (Label.UNKNOWN, Reason.PAUSED, ("Paused", Icon.PAUSE, None)),
+        (Label.UNKNOWN, Reason.PAUSED, ("No picture", Icon.PAUSE, None)),
         (Label.UNKNOWN, Reason.NO_MODEL, ("No model", Icon.QUESTION, None)),
     ],
 )
@@ -76,3 +77,10 @@ def test_an_icon_is_a_disc_of_its_colour_with_a_mark_in_it(icon: Icon, size: int
     assert picture[0, 0, 3] == 0
     assert picture[size // 2, 1, 3] > 128
     assert (np.abs(picture[:, :, :3].astype(int) - ORANGE).max(axis=2) > 100).sum() >= size // 3
+
+
+def test_a_pause_without_a_picture_is_the_cameras() -> None:
+    ana = feel(live(), Label.UNKNOWN, 0.0, Reason.PAUSED)
+    assert reading_of(ana).text == "No picture"
+    show(ana, flat_vp8(64, 48, (90, 128, 128)))
+    assert reading_of(ana).text == "Paused"

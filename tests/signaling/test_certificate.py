@@ -47,3 +47,20 @@ async def test_a_client_that_trusts_it_gets_in_over_https(tmp_path: Path) -> Non
         assert server.links[0].participant_url.startswith("https://127.0.0.1:")
         async with http.get(f"https://127.0.0.1:{server.port}/healthz", ssl=context) as response:
             assert response.status == 200
+
+
+def test_a_key_of_another_certificate_is_noticed(tmp_path: Path) -> None:
+    self_signed(tmp_path / "other", "127.0.0.1")
+    cert_file, key_file = self_signed(tmp_path, "127.0.0.1")
+    key_file.write_bytes((tmp_path / "other" / "tls-key.pem").read_bytes())
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*self_signed(tmp_path, "127.0.0.1"))
+    key_file.write_text("no key")
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*self_signed(tmp_path, "127.0.0.1"))
+    assert cert_file.exists()
+
+
+def test_a_host_name_in_any_script_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "häns-laptop")
+    certificate = x509.load_pem_x509_certificate(self_signed(tmp_path, "127.0.0.1")[0].read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert "xn--hns-laptop-q5a" in names.get_values_for_type(x509.DNSName)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -179,3 +180,19 @@ async def test_a_name_is_escaped_in_the_page_of_an_error(client: Client) -> None
     token = "%3Cscript%3Ealert(1)%3C/script%3E"
     async with client.request("GET", f"/r/%3Cb%3E?token={token}", headers=BROWSER) as response:
         assert "<script>alert" not in await response.text()
+
+
+async def test_what_is_no_http_is_refused_and_keeps_its_token_out_of_the_log(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.server.port)
+    writer.write(b"GET /r/main?token=eyJsecret x HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b" 400 " in await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    assert "eyJsecret" not in caplog.text
+
+
+async def test_a_token_in_the_address_of_a_post_is_told_where_it_belongs(client: Client) -> None:
+    async with client.request("POST", "/whip/main?token=x") as response:
+        assert "in the Authorization header" in (await response.json())["error"]["message"]
