@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from host.report import Counters, describe
@@ -25,14 +26,9 @@ def test_an_entry_without_frames_has_no_video() -> None:
 
 
 def test_counters_add_a_session_and_leave_the_original_alone() -> None:
-    class Member:
-        losses = 3
-        participant = live("ana")
-
-        class inbox:
-            rejected = 2
-
-    member: Any = Member()
+    member: Any = SimpleNamespace(
+        losses=3, inbox=SimpleNamespace(rejected=2), participant=live("ana"), count_losses=lambda: None
+    )
     counters = Counters(joins=1)
     totals = counters.copy()
     totals.add_session(member)
