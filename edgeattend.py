@@ -247,7 +247,7 @@ def announce(output: Output, rooms: tuple[Links, ...], *, as_json: bool) -> None
 
 
 def describe(event: dict[str, Any]) -> str:
-    """One line of the demo for people."""
+    """What an event of the meeting, or the demo's summary, says to people."""
     kind, name = event["event"], event.get("name", "")
     if kind == "label":
         words = str(event["label"])

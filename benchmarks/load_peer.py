@@ -13,7 +13,7 @@ import aiohttp
 import av
 import cv2
 import numpy as np
-from aiortc import MediaStreamTrack, RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCSessionDescription
 from numpy.typing import NDArray
 
 from signaling import rtc
@@ -92,7 +92,7 @@ class LoadPeer:
     ) -> None:
         self._track = track
         self._on_grid = on_grid
-        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+        self._connection = rtc.peer_connection()
         self._seq = 0
         self._mood_task: asyncio.Task[None] | None = None
         self.grid_frames = 0

@@ -8,7 +8,7 @@ import secrets
 import time
 from typing import Protocol
 
-from aiortc import RTCBundlePolicy, RTCConfiguration, RTCDataChannel, RTCSessionDescription
+from aiortc import RTCDataChannel, RTCSessionDescription
 from aiortc.rtcdtlstransport import RTCCertificate
 
 from host.fanout import Fanout, GridTrack
@@ -54,8 +54,7 @@ class Session:
         self.receiver: rtc.FrameReceiver | None = None
         self._fanout = fanout
         self._listener = listener
-        configuration = RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
-        self._connection = rtc.peer_connection(configuration, certificate)
+        self._connection = rtc.peer_connection(certificate)
         self._connection.on("connectionstatechange", self._on_state)
         self._connection.on("datachannel", self._on_channel)
         self._channel: RTCDataChannel | None = None

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import ClientSession
-from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InvalidStateError
 from yarl import URL
 
@@ -85,7 +85,7 @@ class MeetingSession:
         self._welcomed = asyncio.Event()
         self._opened = asyncio.Event()
         self._track = SenderTrack(source)
-        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+        self._connection = rtc.peer_connection()
         self._connection.on("connectionstatechange", self._on_state)
         self._add_media(self._connection)
         self._channel = self._connection.createDataChannel(protocol.CHANNEL_LABEL, ordered=False, maxRetransmits=0)

@@ -14,7 +14,7 @@ from typing import Any
 
 import aioice.ice
 import av
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
 from aiortc.codecs.vpx import Vp8Encoder as AiortcVp8Encoder
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtcdtlstransport import RTCCertificate, RtpReceiver, SRTPProtectionProfile
@@ -70,9 +70,12 @@ class Certificate(RTCCertificate):
         return context
 
 
-def peer_connection(configuration: RTCConfiguration, certificate: RTCCertificate | None = None) -> RTCPeerConnection:
-    """A connection; with `certificate`, that one instead of aiortc's own."""
-    connection = RTCPeerConnection(configuration)
+def peer_connection(certificate: RTCCertificate | None = None) -> RTCPeerConnection:
+    """A connection as both ends have it: host candidates alone, and everything over one transport.
+
+    With `certificate`, that one instead of aiortc's own.
+    """
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
     if certificate is not None:
         connection._RTCPeerConnection__certificates = [certificate]  # type: ignore[attr-defined]
     return connection
@@ -179,7 +182,6 @@ class FrameReceiver(JitterBuffer):
 
     def __init__(self, transceiver: RTCRtpTransceiver, sink: Callable[[EncodedFrame], None]) -> None:
         super().__init__(capacity=JITTER_PACKETS, is_video=True)
-        self._receiver: RTCRtpReceiver = transceiver.receiver
         self._transceiver = transceiver
         self._codecs: dict[int, str] = {}
         self._sink = sink
@@ -193,8 +195,8 @@ class FrameReceiver(JitterBuffer):
         self.last_packet_s: float | None = None
         self.frames = 0
         self.losses = 0
-        self._receiver._RTCRtpReceiver__jitter_buffer = self  # type: ignore[attr-defined]
-        _limit_sources(self._receiver)
+        transceiver.receiver._RTCRtpReceiver__jitter_buffer = self  # type: ignore[attr-defined]
+        _limit_sources(transceiver.receiver)
 
     def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
         """aiortc's hook: (whether to send a PLI now, never a frame: ours go to the sink)."""

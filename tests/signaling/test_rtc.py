@@ -9,7 +9,6 @@ from typing import Any
 
 import av
 import pytest
-from aiortc import RTCConfiguration
 from aiortc.codecs.h264 import H264Encoder, h264_depayload
 from aiortc.codecs.vpx import vp8_depayload
 from aiortc.rtp import RTCP_PSFB_APP, RTCP_PSFB_PLI, AnyRtcpPacket, RtcpPsfbPacket, RtpPacket, pack_remb_fci
@@ -374,7 +373,7 @@ async def test_connections_share_one_certificate() -> None:
     certificate = rtc.Certificate.generateCertificate()
     fingerprints = set()
     for _ in range(2):
-        connection = rtc.peer_connection(RTCConfiguration(iceServers=[]), certificate)
+        connection = rtc.peer_connection(certificate)
         connection.addTransceiver("video")
         await connection.setLocalDescription(await connection.createOffer())
         fingerprints |= set(re.findall(r"a=fingerprint:sha-256 (\S+)", connection.localDescription.sdp))
