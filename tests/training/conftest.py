@@ -1,0 +1,117 @@
+"""A run folder as `prepare` leaves it, and a small trained checkpoint: what the later stages start from.
+
+The pictures are crops of the demo's clips (rendered people, truth in tests/data/clips), mirrored and tinted to make
+twelve persons of four. Made once per session; `tiny_run` gives every test a copy of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the training packages are not installed: . scripts/environment dev,train")
+
+from peer.perception.crop import Box, Pixels, crop_face  # noqa: E402
+from training.dataset import CropDataset, loader, plain_transform  # noqa: E402
+from training.model import AttentiveMobileNetV2, save_checkpoint  # noqa: E402
+from training.splits import CLASSES, Part, Sample, Splits, load_splits, save_splits  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+CLIPS = ROOT / "peer" / "clips"
+TRUTH = ROOT / "tests" / "data" / "clips"
+HEAD = Box(left=190, top=80, side=260)
+"""Where the heads of the clips are, in their 640x480 frames."""
+
+EVERY = 8
+"""Of the clips' 16 frames/s."""
+
+FRAMES_PER_CLIP = 6
+
+
+def tinted(crop: Pixels) -> Pixels:
+    """Another skin and light."""
+    return np.clip(crop * np.array([0.8, 0.95, 1.15]) + 8, 0, 255).astype(np.uint8)
+
+
+def mirrored(crop: Pixels) -> Pixels:
+    """Another face."""
+    return np.clip(crop[:, ::-1] * np.array([1.1, 1.0, 0.85]), 0, 255).astype(np.uint8)
+
+
+VARIANTS = {"a": lambda crop: crop, "b": tinted, "c": mirrored}
+PART_OF: dict[str, Part] = {"ben-c": "val", "zuri-c": "val", "mei-c": "test", "ana-c": "test"}
+
+
+def clip_crops(name: str) -> Iterator[tuple[int, int, Pixels]]:
+    """(frame, label, crop) of a demo clip."""
+    truth = json.loads((TRUTH / f"{name}.json").read_text())["frames"]
+    capture = cv2.VideoCapture(str(CLIPS / f"{name}.mp4"))
+    for number, row in enumerate(truth):
+        found, frame = capture.read()
+        if found and number % EVERY == 0:
+            yield number, int(row["attentive"]), crop_face(frame, HEAD, 1.0)
+    capture.release()
+
+
+def make_run(run: Path) -> Splits:
+    """Crops and `dataset_splits.json` in `run`."""
+    parts: dict[Part, list[Sample]] = {"train": [], "val": [], "test": []}
+    for name in ("ana", "ben", "mei", "zuri"):
+        for number, label, crop in clip_crops(name):
+            for variant, change in VARIANTS.items():
+                person = f"{name}-{variant}"
+                clip = f"{person}-{number // EVERY // FRAMES_PER_CLIP}"
+                file = f"faces/{CLASSES[label]}/{clip}_{number:04d}.jpg"
+                (run / file).parent.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(run / file), cv2.cvtColor(change(crop), cv2.COLOR_RGB2BGR))
+                parts[PART_OF.get(person, "train")].append(Sample(file, person, clip, label))
+    return save_splits(run, parts, {"split": "subject", "seed": 42, "per_class": 100, "crop_scale": 1.0})
+
+
+def train_shortly(run: Path, splits: Splits, epochs: int = 8) -> None:
+    """`attentive_model.pth`: everything trained for a few epochs, so that logits spread and weights are not noise."""
+    torch.manual_seed(0)
+    torch.set_num_threads(2)
+    model = AttentiveMobileNetV2().to(memory_format=torch.channels_last)
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.momentum = 0.4  # a few dozen steps must do for its statistics
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    dataset = CropDataset(run, splits["train"], plain_transform())
+    for _ in range(epochs):
+        model.train()
+        for images, labels in loader(dataset, batch_size=16, sampler=torch.randperm(len(dataset)).tolist(), workers=0):
+            with torch.autocast("cpu", torch.bfloat16):
+                logits = model(images.contiguous(memory_format=torch.channels_last)).squeeze(1)
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(logits.float(), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    meta = {"stage": "fit", "epochs": epochs}
+    save_checkpoint(run / "attentive_model.pth", model, split_sha256=splits.sha256, meta=meta)
+
+
+@pytest.fixture(scope="session")
+def tiny_original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder that `tiny_run` copies; tests do not change it."""
+    run = tmp_path_factory.mktemp("tiny") / "run"
+    train_shortly(run, make_run(run))
+    return run
+
+
+@pytest.fixture
+def tiny_run(tiny_original: Path, tmp_path: Path) -> Path:
+    """A run folder with crops, splits and a checkpoint: 12 persons, about 200 images."""
+    return Path(shutil.copytree(tiny_original, tmp_path / "run"))
+
+
+@pytest.fixture
+def tiny_splits(tiny_run: Path) -> Splits:
+    """The splits of `tiny_run`."""
+    return load_splits(tiny_run)

@@ -1,0 +1,227 @@
+"""The commands `edgeattend train STAGE` and `python -m training STAGE`: options in, one stage called.
+
+Every stage works in the run folder `--out`: what one leaves there the next one reads. Nothing heavy is imported
+before a command needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from signaling.errors import ConfigInvalid, EdgeAttendError
+from training.errors import TrainingFailed
+
+app = typer.Typer(
+    help="From videos to the model that a device runs. Stages, in order: prepare, fit, evaluate, quantize, prune,"
+    " compare, export; `all` runs them one after the other.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Out = Annotated[Path, typer.Option(help="The run folder: every stage reads and writes here.")]
+Data = Annotated[Path, typer.Option(help="DAiSEE's folder, the one that holds DataSet/ and Labels/.")]
+Force = Annotated[bool, typer.Option("--force", help="Do it again, even if it is done and nothing has changed.")]
+Seed = Annotated[int, typer.Option(help="Of everything random.")]
+Quick = Annotated[bool, typer.Option("--quick", help="A short run to see that all works: one epoch, few ratios.")]
+Workers = Annotated[int | None, typer.Option(min=0, help="Processes that load images; by default up to 4.")]
+
+
+class Split(StrEnum):
+    """Who is in which part."""
+
+    SUBJECT = "subject"
+    OFFICIAL = "official"
+    FRAMES = "frames"
+
+
+class Precision(StrEnum):
+    """Arithmetic while training: AUTO is float16 on CUDA and float32 on a CPU."""
+
+    AUTO = "auto"
+    FP32 = "fp32"
+    FP16 = "fp16"
+    BF16 = "bf16"
+
+
+@contextmanager
+def training_packages() -> Iterator[None]:
+    """A missing package of the extra `train` as one sentence."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise TrainingFailed(
+            f"expected the training packages, got no {error.name}: install them with"
+            " `. scripts/environment train`, or pip install 'edgeattend[train]'"
+        ) from error
+
+
+@app.command()
+def prepare(
+    data: Data,
+    out: Out,
+    split: Annotated[
+        Split,
+        typer.Option(
+            help="subject: nobody in two parts. official: DAiSEE's own folders."
+            " frames: the reference's, frames at random; flatters."
+        ),
+    ] = Split.SUBJECT,
+    per_class: Annotated[int, typer.Option(min=2, help="Images per class over all parts.")] = 5000,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="The reference's order: balance and augment first, then split frames.")
+    ] = False,
+    faces: Annotated[
+        Path | None, typer.Option(help="Take the faces another run has cut from the same data: its run folder.")
+    ] = None,
+    crop_scale: Annotated[
+        float, typer.Option(min=0.5, max=4.0, help="Side of the crop over the detector's box; the reference has 1.")
+    ] = 1.0,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; by default one per core.")] = None,
+    seed: Seed = 42,
+    force: Force = False,
+) -> None:
+    """Cut faces from DAiSEE's videos, balance them, and decide who is in which part."""
+    with training_packages():
+        from training.prepare import PrepareConfig, run
+
+        run(
+            PrepareConfig(
+                data=data, out=out, split=split.value, per_class=per_class, reference=reference, faces=faces,
+                crop_scale=crop_scale, jobs=jobs, seed=seed, force=force,
+            )
+        )  # fmt: skip
+
+
+@app.command()
+def fit(
+    out: Out,
+    weights: Annotated[
+        str, typer.Option(help="Start of the backbone: imagenet (downloaded), none (from scratch), or a file.")
+    ] = "imagenet",
+    head_epochs: Annotated[int, typer.Option(min=0, help="Stage 1: the head alone.")] = 10,
+    finetune_epochs: Annotated[int, typer.Option(min=0, help="Stage 2: the last 40 layers of the backbone.")] = 10,
+    scratch_epochs: Annotated[
+        int, typer.Option(min=0, help="Before stage 1, with --weights none only: everything, from scratch.")
+    ] = 40,
+    batch_size: Annotated[int, typer.Option(min=1, help="Over all processes.")] = 32,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    precision: Annotated[Precision, typer.Option(help="auto: float16 on CUDA, float32 on a CPU.")] = Precision.AUTO,
+    workers: Workers = None,
+    quick: Quick = False,
+    seed: Seed = 42,
+    force: Force = False,
+) -> None:
+    """Train AttentiveMobileNetV2 in the reference's two stages. Several GPUs or machines: by torchrun."""
+    with training_packages():
+        from training.fit import FitConfig, run
+
+        run(
+            FitConfig(
+                out=out, weights=weights, head_epochs=1 if quick else head_epochs,
+                finetune_epochs=1 if quick else finetune_epochs, scratch_epochs=1 if quick else scratch_epochs,
+                batch_size=batch_size, device=device, precision=precision.value, workers=workers, seed=seed,
+                force=force,
+            )
+        )  # fmt: skip
+
+
+@app.command()
+def evaluate(
+    out: Out,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Resamples for the confidence intervals.")] = 1000,
+    workers: Workers = None,
+    seed: Seed = 42,
+    force: Force = False,
+) -> None:
+    """Say how good the model is on people it has not seen, and how sure that is."""
+    with training_packages():
+        from training.evaluate import EvaluateConfig, run
+
+        run(EvaluateConfig(out=out, bootstrap=bootstrap, workers=workers, seed=seed, force=force))
+
+
+@app.command()
+def quantize(
+    out: Out,
+    calibration_images: Annotated[int, typer.Option(min=0, help="From the training part.")] = 256,
+    seed: Seed = 42,
+    force: Force = False,
+) -> None:
+    """INT8: the reference's FX graph mode, and ONNX as a device runs it."""
+    with training_packages():
+        from training.quantize import QuantizeConfig, run
+
+        run(QuantizeConfig(out=out, calibration_images=calibration_images, seed=seed, force=force))
+
+
+@app.command()
+def prune(
+    out: Out,
+    ratios: Annotated[
+        str | None, typer.Option(help="Shares to prune, 0.1 to 0.9 by default; such as 0.3,0.6,0.9.")
+    ] = None,
+    finetune_epochs: Annotated[int, typer.Option(min=0, help="Recovery training per ratio.")] = 3,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    precision: Annotated[Precision, typer.Option(help="auto: float16 on CUDA, float32 on a CPU.")] = Precision.AUTO,
+    workers: Workers = None,
+    quick: Quick = False,
+    seed: Seed = 42,
+    force: Force = False,
+) -> None:
+    """Unstructured and structural pruning, each with and without fine-tuning, over many ratios."""
+    with training_packages():
+        from training.prune import PruneConfig, parse_ratios, run
+
+        run(
+            PruneConfig(
+                out=out, ratios=parse_ratios(ratios, quick=quick), finetune_epochs=1 if quick else finetune_epochs,
+                device=device, precision=precision.value, workers=workers, seed=seed, force=force,
+            )
+        )  # fmt: skip
+
+
+@app.command()
+def compare(
+    out: Out,
+    part: Annotated[str, typer.Option(help="val, as the reference, or test.")] = "test",
+    repeats: Annotated[int, typer.Option(min=1, help="Timed rounds over all variants, interleaved.")] = 50,
+    force: Force = False,
+) -> None:
+    """All variants side by side: accuracy, time, size, memory."""
+    with training_packages():
+        from training.compare import CompareConfig, run
+
+        run(CompareConfig(out=out, part=part, repeats=repeats, force=force))
+
+
+@app.command()
+def export(
+    out: Out,
+    variant: Annotated[
+        str | None, typer.Option(help="A variant of comparison.json; by default the best one for a device.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="Where to put attention.onnx; by default the run folder.")] = None,
+    force: Force = False,
+) -> None:
+    """Write the model that `edgeattend join --model` runs, with its card."""
+    with training_packages():
+        from training.export import ExportConfig, run
+
+        run(ExportConfig(out=out, variant=variant, to=to, force=force))
+
+
+def main() -> None:
+    """Entry point of `python -m training`: 0 fine, 1 failed, 2 wrong usage."""
+    try:
+        app(prog_name="python -m training")
+    except EdgeAttendError as error:
+        typer.echo(f"training: {error.message}", err=True)
+        sys.exit(2 if isinstance(error, ConfigInvalid) else 1)

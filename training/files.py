@@ -1,0 +1,80 @@
+"""Files that are whole or absent: written aside, then renamed, so that nothing half done ever looks finished."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from training.errors import TrainingFailed
+
+CHUNK_BYTES = 1 << 20
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to; it takes `path`'s place when the block ends well, and goes when it does not.
+
+    Its name keeps the suffix, since many writers choose the format by it.
+    Raises `TrainingFailed` when the disk is full or the folder cannot be written.
+    """
+    aside = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield aside
+        aside.replace(path)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise TrainingFailed(
+                f"expected room on the disk for {path}, got none: free some and run the command again;"
+                " what is done so far stays done"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
+            raise TrainingFailed(f"expected to be allowed to write {path}, got: {error.strerror}") from error
+        raise
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """`data` as the whole of `path`. Raises `TrainingFailed`."""
+    with writing(path) as aside:
+        aside.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """`text` as the whole of `path`, UTF-8. Raises `TrainingFailed`."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`value` as JSON, indented for people. Raises `TrainingFailed`, also for NaN, which JSON has no word for."""
+    try:
+        text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise TrainingFailed(f"expected finite numbers in {path.name}, got: {error}") from error
+    write_text(path, text + "\n")
+
+
+def read_json(path: Path, *, what: str, advice: str) -> Any:
+    """The JSON of `path`. Raises `TrainingFailed`: "expected `what` at `path`, got …: `advice`"."""
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise TrainingFailed(f"expected {what} at {path}, got: {error.strerror or error}: {advice}") from error
+    except ValueError as error:
+        raise TrainingFailed(f"expected {what} at {path}, got no JSON ({error}): {advice}") from error
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hex, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(CHUNK_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,137 @@
+"""AttentiveMobileNetV2: the reference's network, its checkpoints, and the wrapper that a device runs.
+
+MobileNetV2: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018. The head is the
+reference document's, chapter 5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from training.errors import TrainingFailed
+from training.files import writing
+from training.vision import mobilenet_v2
+
+PARAMETERS = 2_305_921
+HEAD_PARAMETERS = 82_049
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+ARCHITECTURE = "AttentiveMobileNetV2"
+
+
+class AttentiveMobileNetV2(nn.Module):
+    """(N, 3, 160, 160) float32, normalised by ImageNet's statistics -> (N, 1) logits of "attentive"."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = mobilenet_v2(weights=None)
+        features = self.backbone.classifier[1].in_features
+        self.backbone.classifier = nn.Identity()
+        self.head = nn.Sequential(
+            nn.Dropout(0.35), nn.Linear(features, 64), nn.ReLU(inplace=True), nn.Dropout(0.25), nn.Linear(64, 1)
+        )
+        assert (count(self), count(self.head)) == (PARAMETERS, HEAD_PARAMETERS)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits."""
+        return self.head(self.backbone(images))  # type: ignore[no-any-return]
+
+
+class Deployed(nn.Module):
+    """What a device runs, by DESIGN.md's contract: (N, 160, 160, 3) uint8 RGB -> (N,) probability.
+
+    Normalisation, temperature (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017) and sigmoid live
+    inside, so that no runtime can do them differently.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, model: nn.Module, temperature: float = 1.0) -> None:
+        super().__init__()
+        self.model = model
+        self.temperature = temperature
+        self.register_buffer("mean", 255 * torch.tensor(IMAGENET_MEAN).reshape(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(IMAGENET_STD).reshape(1, 3, 1, 1), persistent=False)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """Probabilities."""
+        images = (crops.permute(0, 3, 1, 2).to(torch.float32) - self.mean) / self.std
+        return torch.sigmoid(self.model(images).squeeze(1) / self.temperature)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model and what it was made from. `split_sha256`: of the splits it was trained on."""
+
+    model: nn.Module
+    split_sha256: str | None
+    meta: dict[str, Any]
+
+
+def count(module: nn.Module) -> int:
+    """Parameters, pruned or not."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def save_checkpoint(path: Path, model: nn.Module, *, split_sha256: str, meta: dict[str, Any]) -> None:
+    """Write the state dict in the reference's form, with what belongs to it. Raises `TrainingFailed`."""
+    document = {
+        "model_state_dict": {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()},
+        "architecture": ARCHITECTURE,
+        "split_sha256": split_sha256,
+        "meta": meta,
+    }
+    with writing(path) as aside:
+        torch.save(document, aside)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """A float model of this architecture, whole or structurally pruned: the tensors' shapes say which.
+
+    Also takes the reference's own files, which hold the bare state dict. Raises `TrainingFailed`.
+    """
+    try:
+        document = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises anything, from OSError to UnpicklingError
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise TrainingFailed(f"expected a checkpoint of {ARCHITECTURE} at {path}, got: {first}") from error
+    state = document.get("model_state_dict", document) if isinstance(document, dict) else None
+    if not isinstance(state, dict):
+        raise TrainingFailed(f"expected a checkpoint of {ARCHITECTURE} at {path}, got {type(document).__name__}")
+    model = AttentiveMobileNetV2()
+    try:
+        shrink_to(model, state)
+        model.load_state_dict(state)
+    except (RuntimeError, KeyError, AttributeError, TypeError, IndexError) as error:
+        first = str(error).splitlines()[-1].strip()[:200]
+        raise TrainingFailed(
+            f"expected a checkpoint of {ARCHITECTURE} at {path}, got another architecture ({first})"
+        ) from error
+    return Checkpoint(model.eval(), document.get("split_sha256"), document.get("meta", {}))
+
+
+def shrink_to(model: nn.Module, state: dict[str, Tensor]) -> None:
+    """Give each layer of `model` the number of channels that `state` has for it, as structural pruning left them."""
+    for name, layer in model.named_modules():
+        if isinstance(layer, nn.Conv2d):
+            outputs, per_group, *_ = state[f"{name}.weight"].shape
+            if layer.groups > 1:  # MobileNetV2 groups only depthwise: one channel each
+                layer.groups = outputs
+            layer.out_channels, layer.in_channels = outputs, per_group * layer.groups
+            layer.weight = nn.Parameter(torch.empty_like(state[f"{name}.weight"]))
+        elif isinstance(layer, nn.BatchNorm2d):
+            channels = state[f"{name}.weight"].shape[0]
+            layer.num_features = channels
+            for own in ("weight", "bias"):
+                setattr(layer, own, nn.Parameter(torch.empty(channels)))
+            layer.running_mean, layer.running_var = torch.empty(channels), torch.empty(channels)
+        elif isinstance(layer, nn.Linear):
+            layer.out_features, layer.in_features = state[f"{name}.weight"].shape
+            layer.weight = nn.Parameter(torch.empty_like(state[f"{name}.weight"]))
+            layer.bias = nn.Parameter(torch.empty(layer.out_features))

@@ -1,0 +1,116 @@
+"""What every stage does alike: leave alone what is done already, and leave a record of what it did."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from training.errors import TrainingFailed
+from training.files import read_json, sha256_of, write_json
+
+PACKAGES = (
+    "edgeattend", "numpy", "opencv-python", "onnx", "onnxruntime", "pandas", "scikit-learn", "torch", "torch-pruning",
+    "torchvision",
+)  # fmt: skip
+
+
+@dataclass
+class Stage:
+    """One run of one stage in the run folder `run`; its record is `run/<name>.json`.
+
+    `settings`: everything that decides the result, as JSON. `inputs`: the files it reads.
+    A stage is current when its record has the same settings and inputs, and its outputs are still as it left them.
+    """
+
+    run: Path
+    name: str
+    settings: dict[str, Any]
+    inputs: list[Path]
+    _started: float = field(default_factory=time.time)
+    _started_cpu: float = field(default_factory=time.process_time)
+
+    def __post_init__(self) -> None:
+        for path in self.inputs:
+            if not path.is_file():
+                raise TrainingFailed(
+                    f"expected {path}, which `{self.name}` reads, got no such file:"
+                    " run the stages before it first, with the same --out"
+                )
+
+    @property
+    def record(self) -> Path:
+        """Where the record lies."""
+        return self.run / f"{self.name}.json"
+
+    def is_current(self) -> bool:
+        """Whether there is nothing to do."""
+        if not self.record.is_file():
+            return False
+        left = read_record(self.run, self.name)
+        return (
+            left.get("settings") == self.settings
+            and left.get("inputs") == self._hashes(self.inputs)
+            and all(
+                (self.run / name).is_file() and sha256_of(self.run / name) == digest
+                for name, digest in left["outputs"].items()
+            )
+        )
+
+    def forget(self) -> None:
+        """Take the record away before outputs change: from here on the stage does not look finished."""
+        self.record.unlink(missing_ok=True)
+
+    def complete(self, *, outputs: Iterable[Path], results: dict[str, Any]) -> None:
+        """Write the record. `outputs`: files in the run folder; `results`: JSON."""
+        write_json(
+            self.record,
+            {
+                "stage": self.name,
+                "settings": self.settings,
+                "results": results,
+                "started": datetime.fromtimestamp(self._started, UTC).isoformat(timespec="seconds"),
+                "seconds": round(time.time() - self._started, 2),
+                "cpu_seconds": round(time.process_time() - self._started_cpu, 2),
+                "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+                "versions": versions(),
+                "inputs": self._hashes(self.inputs),
+                "outputs": self._hashes(outputs),
+            },
+        )
+
+    def _hashes(self, paths: Iterable[Path]) -> dict[str, str]:
+        return {name_in(self.run, path): sha256_of(path) for path in paths}
+
+
+def name_in(run: Path, path: Path) -> str:
+    """`path` as the run folder's files name it: relative to the folder, with slashes, also where it lies outside."""
+    return Path(os.path.relpath(path, run)).as_posix()
+
+
+def read_record(run: Path, name: str) -> dict[str, Any]:
+    """The record of stage `name`. Raises `TrainingFailed` where there is none."""
+    record = read_json(
+        run / f"{name}.json", what=f"the record of `{name}`", advice=f"run `edgeattend train {name} --out {run}`"
+    )
+    if not isinstance(record, dict) or not {"settings", "results", "outputs"} <= record.keys():
+        raise TrainingFailed(f"expected the record of `{name}` at {run / f'{name}.json'}, got something else")
+    return record
+
+
+def versions() -> dict[str, str]:
+    """What ran: Python, the machine, and the packages that decide results."""
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
