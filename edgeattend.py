@@ -25,6 +25,7 @@ from signaling.output import Output
 from signaling.server import Links, OwnTile, RunningServer, ServeConfig
 from signaling.server import serve as run_server
 from signaling.tokens import Role, TokenAuthority, load_secret, parse_ttl
+from training.cli import app as training_app
 
 app = typer.Typer(
     help="Meetings in which every participant's own device works out whether they are attentive.",
@@ -32,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(training_app, name="train")
 
 STATE_DIR = Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local" / "state")) / "edgeattend"
 ROOT = Path(__file__).parent

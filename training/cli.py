@@ -63,6 +63,29 @@ def training_packages() -> Iterator[None]:
         ) from error
 
 
+@app.command(name="all")
+def run_all(
+    data: Data,
+    out: Out,
+    split: Annotated[Split, typer.Option(help="As for prepare.")] = Split.SUBJECT,
+    per_class: Annotated[int, typer.Option(min=2, help="As for prepare.")] = 5000,
+    weights: Annotated[str, typer.Option(help="As for fit.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    precision: Annotated[Precision, typer.Option(help="As for fit.")] = Precision.AUTO,
+    quick: Quick = False,
+    seed: Seed = 42,
+    force: Force = False,
+) -> None:
+    """Every stage, one after the other; what is done already is left alone."""
+    prepare(data, out, split=split, per_class=per_class, seed=seed, force=force)
+    fit(out, weights=weights, device=device, precision=precision, quick=quick, seed=seed, force=force)
+    evaluate(out, seed=seed, force=force)
+    quantize(out, seed=seed, force=force)
+    prune(out, device=device, precision=precision, quick=quick, seed=seed, force=force)
+    compare(out, force=force)
+    export(out, force=force)
+
+
 @app.command()
 def prepare(
     data: Data,
