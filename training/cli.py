@@ -191,7 +191,8 @@ def prune(
     ratios: Annotated[
         str | None, typer.Option(help="Shares to prune, 0.1 to 0.9 by default; such as 0.3,0.6,0.9.")
     ] = None,
-    finetune_epochs: Annotated[int, typer.Option(min=0, help="Recovery training per ratio.")] = 3,
+    finetune_epochs: Annotated[int, typer.Option(min=1, help="Recovery training per ratio.")] = 3,
+    learning_rate: Annotated[float, typer.Option(min=1e-8, help="Of the recovery training; the reference's.")] = 5e-5,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     precision: Annotated[Precision, typer.Option(help="auto: float16 on CUDA, float32 on a CPU.")] = Precision.AUTO,
     workers: Workers = None,
@@ -206,7 +207,8 @@ def prune(
         run(
             PruneConfig(
                 out=out, ratios=parse_ratios(ratios, quick=quick), finetune_epochs=1 if quick else finetune_epochs,
-                device=device, precision=precision.value, workers=workers, seed=seed, force=force,
+                learning_rate=learning_rate, device=device, precision=precision.value, workers=workers, seed=seed,
+                force=force,
             )
         )  # fmt: skip
 
@@ -239,6 +241,28 @@ def export(
         from training.export import ExportConfig, run
 
         run(ExportConfig(out=out, variant=variant, to=to, force=force))
+
+
+@app.command()
+def sample(
+    faces: Annotated[Path, typer.Option(help="Rendered faces: images/ and labels.jsonl.")],
+    out: Annotated[Path, typer.Option(help="The new DAiSEE-shaped folder.")],
+    persons: Annotated[int, typer.Option(min=1, help="Rendered people, spread over the three parts.")] = 48,
+    clips: Annotated[int, typer.Option(min=1, help="Videos of each person.")] = 4,
+    seconds: Annotated[float, typer.Option(min=0.2, help="Length of each video.")] = 2.0,
+    fps: Annotated[int, typer.Option(min=5, max=60, help="Frames per second of each video.")] = 15,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; by default one per core.")] = None,
+    seed: Seed = 42,
+) -> None:
+    """Make videos of rendered people in DAiSEE's shape, to try the pipeline on where DAiSEE is not."""
+    with training_packages():
+        from training.sample import SampleConfig, run
+
+        run(
+            SampleConfig(
+                faces=faces, out=out, persons=persons, clips=clips, seconds=seconds, fps=fps, seed=seed, jobs=jobs
+            )
+        )
 
 
 def main() -> None:

@@ -7,13 +7,17 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from training.errors import TrainingFailed
 
 CHUNK_BYTES = 1 << 20
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+NOT_ALLOWED = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
+"""The last three: a file stands where a folder should be, or a folder where the file should be."""
 
 
 @contextmanager
@@ -29,16 +33,17 @@ def writing(path: Path) -> Iterator[Path]:
         yield aside
         aside.replace(path)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in NO_ROOM:
             raise TrainingFailed(
                 f"expected room on the disk for {path}, got none: free some and run the command again;"
                 " what is done so far stays done"
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
+        if error.errno in NOT_ALLOWED:
             raise TrainingFailed(f"expected to be allowed to write {path}, got: {error.strerror}") from error
         raise
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # where there is no such folder, the error above is the one to hear about
+            aside.unlink()
 
 
 def write_bytes(path: Path, data: bytes) -> None:

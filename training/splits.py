@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,14 @@ CLASSES = ("not_attentive", "attentive")
 Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
 SPLITS_FILE = "dataset_splits.json"
+
+
+class Labelled(Protocol):
+    """Whatever is of class 0 or 1: a face, an image."""
+
+    @property
+    def label(self) -> int:
+        """0 or 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +126,7 @@ def load_splits(run: Path) -> Splits:
     return splits
 
 
-def check_part(part: Part, samples: Iterable[Sample]) -> None:
+def check_part(part: Part, samples: Iterable[Labelled]) -> None:
     """Raise `TrainingFailed` unless there are images of both classes."""
     counts = [0, 0]
     for sample in samples:

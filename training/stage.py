@@ -52,9 +52,10 @@ class Stage:
 
     def is_current(self) -> bool:
         """Whether there is nothing to do."""
-        if not self.record.is_file():
+        try:
+            left = read_record(self.run, self.name)
+        except TrainingFailed:  # none, or a broken one
             return False
-        left = read_record(self.run, self.name)
         return (
             left.get("settings") == self.settings
             and left.get("inputs") == self._hashes(self.inputs)

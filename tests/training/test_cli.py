@@ -1,0 +1,65 @@
+"""The commands: help without heavy imports, and errors as one sentence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.training.conftest import ROOT
+
+STAGES = ("prepare", "fit", "evaluate", "quantize", "prune", "compare", "export", "all", "sample")
+HEAVY = ("torch", "torchvision", "sklearn", "pandas", "matplotlib", "onnx")
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in the repository's root."""
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=100
+    )
+
+
+def test_every_stage_explains_itself_without_loading_torch() -> None:
+    script = f"""
+import sys
+from typer.testing import CliRunner
+from edgeattend import app
+for stage in {STAGES!r}:
+    result = CliRunner().invoke(app, ["train", stage, "--help"])
+    assert result.exit_code == 0, result.output
+    assert "--out" in result.output, result.output
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+    done = python("-c", script)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+def test_missing_training_packages_are_one_sentence() -> None:
+    script = """
+import sys
+sys.modules["torch"] = None
+sys.argv = ["edgeattend", "train", "fit", "--out", "nowhere"]
+import edgeattend
+edgeattend.main()
+"""
+    done = python("-c", script)
+    assert done.returncode == 1
+    assert done.stderr.startswith("edgeattend: expected the training packages, got no torch")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("stage", ["fit", "evaluate", "quantize", "prune", "compare", "export"])
+def test_a_stage_without_the_one_before_says_what_to_run(stage: str, tmp_path: Path) -> None:
+    done = python("-m", "training", stage, "--out", str(tmp_path))
+    assert done.returncode == 1
+    assert "expected" in done.stderr
+    assert "run" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_wrong_usage_ends_with_two(tmp_path: Path) -> None:
+    assert python("-m", "training", "prepare", "--out", str(tmp_path)).returncode == 2
+    assert python("-m", "training", "prepare", "--out", "x", "--data", "y", "--split", "nobody").returncode == 2

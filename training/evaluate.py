@@ -1,0 +1,146 @@
+"""The stage `evaluate`: how good the model is on people it has not seen, and how sure that is.
+
+Reads `attentive_model.pth` and the splits; writes `calibration.json`, which later stages use, and the folder
+`evaluate/`: report.md and metrics.json, predictions.csv, per_person.csv, five plots and the Grad-CAM sheet.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import typer
+from torch import nn
+from tqdm import tqdm
+
+from training.bootstrap import check_resamples
+from training.calibration import MODEL_FILE, save_calibration
+from training.dataset import CropDataset, loader, plain_transform, predict_logits
+from training.errors import TrainingFailed
+from training.evaluation import Evaluation, assess
+from training.evaluation_plots import draw_all
+from training.evaluation_report import report
+from training.files import write_json, write_text
+from training.gradcam import draw_sheet
+from training.metrics import Floats
+from training.model import Checkpoint, load_checkpoint
+from training.splits import SPLITS_FILE, Part, Splits, load_splits
+from training.stage import Stage
+
+NAME = "evaluate"
+DIGITS = 6
+"""Of logits and probabilities in tables."""
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """`out`: the run folder; `bootstrap`: resamples for the intervals, 0 for none; `workers`: that load images."""
+
+    out: Path
+    bootstrap: int = 1000
+    workers: int | None = None
+    seed: int = 42
+    force: bool = False
+
+
+def run(config: EvaluateConfig) -> None:
+    """Evaluate the run's model, unless it is done already. Raises `TrainingFailed`."""
+    check_resamples(config.bootstrap)  # now, and not after minutes
+    out, folder = config.out, config.out / NAME
+    model_file = out / MODEL_FILE
+    settings = {"bootstrap": config.bootstrap, "seed": config.seed}
+    stage = Stage(out, NAME, settings, [model_file, out / SPLITS_FILE])
+    if not config.force and stage.is_current():
+        typer.echo(f"`{NAME}` is done already: {folder / 'report.md'} (--force does it again)")
+        return
+    splits = load_splits(out)
+    checkpoint = load_checkpoint(model_file)
+    check_trained_on(checkpoint, splits, model_file)
+    logits = {part: predict(config, checkpoint.model, splits, part) for part in ("val", "test")}
+    evaluation = assess(logits["val"], logits["test"], splits, resamples=config.bootstrap, seed=config.seed)
+    stage.forget()
+    results = evaluation.as_json()
+    outputs = [
+        save_calibration(out, evaluation.calibration, split_sha256=splits.sha256, validation=results["validation"]),
+        *write_tables(folder, evaluation),
+        *draw_all(folder, evaluation),
+        folder / "gradcam.jpg",
+    ]
+    draw_sheet(folder / "gradcam.jpg", out, checkpoint.model, evaluation.test, evaluation.calibration)
+    stage.complete(outputs=outputs, results=results)
+    for line in summary(evaluation):
+        typer.echo(line)
+    typer.echo(f"read {folder / 'report.md'}; the pictures lie beside it")
+
+
+def check_trained_on(checkpoint: Checkpoint, splits: Splits, model_file: Path) -> None:
+    """Raise `TrainingFailed` unless the model was trained on the training part of these very splits."""
+    if checkpoint.split_sha256 == splits.sha256:
+        return
+    owner = f"of the splits {checkpoint.split_sha256[:12]}…" if checkpoint.split_sha256 else "that names no splits"
+    raise TrainingFailed(
+        f"expected {model_file} to be trained on the splits {splits.sha256[:12]}…, got a model {owner}: it may have"
+        " been trained on images that are for testing now, and would look better than it is; run `fit` again"
+    )
+
+
+def predict(config: EvaluateConfig, model: nn.Module, splits: Splits, part: Part) -> Floats:
+    """(N,) logits of a part's images, on the CPU, as a device computes them."""
+    dataset = CropDataset(config.out, splits[part], plain_transform())
+    batches = loader(dataset, workers=config.workers)
+    return predict_logits(model, tqdm(batches, f"predict {part}", unit="batch", disable=None, leave=False))
+
+
+def write_tables(folder: Path, evaluation: Evaluation) -> list[Path]:
+    """Write the report, the numbers, the predictions and the people into `folder`; returns the paths."""
+    temperature = evaluation.calibration.temperature
+    predictions = [
+        (sample.file, sample.person, sample.label, f"{logit:.{DIGITS}f}", f"{probability:.{DIGITS}f}")
+        for sample, logit, probability in zip(
+            evaluation.test.samples, evaluation.test.logits, evaluation.test.probabilities(temperature), strict=True
+        )
+    ]
+    persons = [asdict(score) for score in evaluation.persons]
+    write_json(folder / "metrics.json", evaluation.as_json())
+    write_text(folder / "report.md", report(evaluation))
+    write_text(folder / "predictions.csv", as_csv(("file", "person", "label", "logit", "probability"), predictions))
+    write_text(folder / "per_person.csv", as_csv(persons[0], (row.values() for row in persons)))
+    return [folder / name for name in ("metrics.json", "report.md", "predictions.csv", "per_person.csv")]
+
+
+def as_csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """The table as CSV; None is an empty field."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def summary(evaluation: Evaluation) -> list[str]:
+    """What the terminal shows: a few lines."""
+    scores, people = evaluation.calibrated, len(evaluation.persons)
+    always = evaluation.baselines["always_attentive"]
+    lines = [
+        f"test part, {len(evaluation.test.samples)} images of {people} people: balanced accuracy"
+        f" {scores.text('balanced_accuracy')}, ROC-AUC {scores.text('roc_auc')}",
+        f'always "attentive": balanced accuracy {always["balanced_accuracy"]:.3f}, ROC-AUC {always["roc_auc"]:.3f};'
+        f" accuracy {always['accuracy']:.3f} against the model's {scores.metrics['accuracy']:.3f}",
+        f"chosen on the validation part: temperature {evaluation.calibration.temperature:.3f},"
+        f" threshold {evaluation.calibration.threshold:.3f}",
+    ]
+    if evaluation.at_the_bound:
+        lines.append(
+            "note: the temperature is at the end of its range; the validation part has too few errors, or too many"
+        )
+    if scores.intervals.note:
+        lines.append(f"note: {scores.intervals.note}")
+    if evaluation.known_persons:
+        lines.append(
+            f"warning: {len(evaluation.known_persons)} of the {people} people are in the training part too:"
+            " this does not say how the model does on new people"
+        )
+    return lines

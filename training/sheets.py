@@ -1,0 +1,71 @@
+"""Contact sheets: what a table cannot show, such as crops that miss the face or labels that do not fit the look."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from peer.perception.crop import CROP_SIDE, Pixels
+from training.errors import TrainingFailed
+from training.files import write_bytes
+
+COLUMNS = 8
+GAP = 8  # pixels between tiles
+LINE = 18  # pixels per line of a caption
+TITLE = 44  # pixels of the strip above
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+INK = (40, 40, 40)  # RGB
+PAPER = 255
+JPEG_QUALITY = 90
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture and the lines below it."""
+
+    picture: Path
+    caption: tuple[str, ...]
+
+
+def write_sheet(path: Path, title: str, tiles: Sequence[Tile], columns: int = COLUMNS) -> Path:
+    """Write the tiles, row by row, as a JPEG. Raises `TrainingFailed`."""
+    _, data = cv2.imencode(
+        ".jpg",
+        cv2.cvtColor(draw_sheet(title, tiles, columns), cv2.COLOR_RGB2BGR),
+        [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY],
+    )
+    write_bytes(path, data.tobytes())
+    return path
+
+
+def draw_sheet(title: str, tiles: Sequence[Tile], columns: int = COLUMNS) -> Pixels:
+    """(H, W, 3) uint8 RGB."""
+    lines = max((len(tile.caption) for tile in tiles), default=0)
+    width, height = CROP_SIDE + GAP, CROP_SIDE + lines * LINE + GAP + 4
+    rows = math.ceil(len(tiles) / columns)
+    sheet = np.full((TITLE + rows * height + GAP, columns * width + GAP, 3), PAPER, np.uint8)
+    _write(sheet, title, GAP, 30, 0.65)
+    for index, tile in enumerate(tiles):
+        top, left = TITLE + index // columns * height, GAP + index % columns * width
+        sheet[top : top + CROP_SIDE, left : left + CROP_SIDE] = read_picture(tile.picture)
+        for number, line in enumerate(tile.caption):
+            _write(sheet, line, left, top + CROP_SIDE + (number + 1) * LINE - 3, 0.43)
+    return sheet
+
+
+def read_picture(path: Path) -> Pixels:
+    """(160, 160, 3) uint8 RGB. Raises `TrainingFailed`."""
+    bgr = cv2.imread(str(path))
+    if bgr is None:
+        raise TrainingFailed(f"expected an image at {path}, got none: run `prepare` again with --force")
+    return np.asarray(cv2.cvtColor(cv2.resize(bgr, (CROP_SIDE, CROP_SIDE)), cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _write(sheet: Pixels, text: str, left: int, baseline: int, size: float) -> None:
+    # OpenCV's own letters: ASCII only, but there is no font to ship. Ids of people and clips are digits.
+    cv2.putText(sheet, text, (left, baseline), FONT, size, INK, 1, cv2.LINE_AA)

@@ -1,0 +1,60 @@
+"""What the network starts from: ImageNet's weights, those of a file, or none."""
+
+from __future__ import annotations
+
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training.errors import TrainingFailed
+from training.model import ARCHITECTURE, AttentiveMobileNetV2
+from training.vision import MobileNet_V2_Weights
+
+IMAGENET = MobileNet_V2_Weights.IMAGENET1K_V1
+"""Of torchvision's two sets the older one, 71.9 % on ImageNet, as `pretrained=True` gave it to the reference."""
+
+
+def start_from(model: AttentiveMobileNetV2, weights: str) -> None:
+    """Put the weights that `--weights` names into `model`.
+
+    A file is a state dict of torchvision's mobilenet_v2 (its classifier is left out), or one of our checkpoints
+    (taken whole, with its head). Raises `TrainingFailed`.
+    """
+    if weights == "none":
+        return
+    state = _downloaded() if weights == "imagenet" else _read(Path(weights))
+    try:
+        if any(name.startswith("features.") for name in state):
+            backbone = {name: value for name, value in state.items() if not name.startswith("classifier.")}
+            model.backbone.load_state_dict(backbone)
+        else:
+            model.load_state_dict(state)
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()[:200]
+        raise TrainingFailed(
+            f"expected weights of mobilenet_v2 or {ARCHITECTURE} in {weights}, got another architecture ({first})"
+        ) from error
+
+
+def _downloaded() -> dict[str, Any]:
+    try:
+        return IMAGENET.get_state_dict(progress=False, check_hash=True)  # type: ignore[no-any-return]
+    except (OSError, HTTPException, RuntimeError) as error:  # the last one is a hash that does not fit
+        raise TrainingFailed(
+            f"expected to download the ImageNet weights, got: {error}: take --weights FILE, a state dict of"
+            " torchvision's mobilenet_v2 that was downloaded elsewhere, or --weights none to train from scratch"
+        ) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises anything, from OSError to UnpicklingError
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise TrainingFailed(f"expected --weights imagenet, none or a file of weights, got {path}: {first}") from error
+    state = document.get("model_state_dict", document) if isinstance(document, dict) else None
+    if not isinstance(state, dict):
+        raise TrainingFailed(f"expected a state dict in {path}, got {type(document).__name__}")
+    return state
