@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike
 from training.errors import TrainingFailed
 from training.files import read_json, sha256_of, write_json
 from training.metrics import Labels, checked, sigmoid
+from training.model import MODEL_FILE
 
 CALIBRATION_FILE = "calibration.json"
-MODEL_FILE = "attentive_model.pth"
 TEMPERATURE_RANGE = (0.25, 10.0)
 """Where to look. Logits that separate the classes without an error have their best temperature at 0, which would
 claim certainty: a small validation part is no evidence for more than a factor of four."""

@@ -18,11 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from training.calibration import MODEL_FILE
 from training.dataset import plain_transform, read_crops
 from training.files import read_json, sha256_of, write_json
 from training.metrics import binary_metrics, sigmoid
-from training.model import count, load_checkpoint, save_checkpoint
+from training.model import MODEL_FILE, count, load_checkpoint, save_checkpoint
 from training.splits import Splits
 from training.structural import prune_structural
 from training.tradeoff import Measured, Method, Outcome

@@ -68,7 +68,7 @@ def run_all(
     data: Data,
     out: Out,
     split: Annotated[Split, typer.Option(help="As for prepare.")] = Split.SUBJECT,
-    per_class: Annotated[int, typer.Option(min=2, help="As for prepare.")] = 5000,
+    per_class: Annotated[int, typer.Option(min=3, help="As for prepare.")] = 5000,
     weights: Annotated[str, typer.Option(help="As for fit.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     precision: Annotated[Precision, typer.Option(help="As for fit.")] = Precision.AUTO,
@@ -82,7 +82,7 @@ def run_all(
     evaluate(out, seed=seed, force=force)
     quantize(out, seed=seed, force=force)
     prune(out, device=device, precision=precision, quick=quick, seed=seed, force=force)
-    compare(out, force=force)
+    compare(out, repeats=5 if quick else 50, force=force)
     export(out, force=force)
 
 
@@ -97,7 +97,7 @@ def prepare(
             " frames: the reference's, frames at random; flatters."
         ),
     ] = Split.SUBJECT,
-    per_class: Annotated[int, typer.Option(min=2, help="Images per class over all parts.")] = 5000,
+    per_class: Annotated[int, typer.Option(min=3, help="Images per class over all parts.")] = 5000,
     reference: Annotated[
         bool, typer.Option("--reference", help="The reference's order: balance and augment first, then split frames.")
     ] = False,
@@ -127,8 +127,12 @@ def prepare(
 def fit(
     out: Out,
     weights: Annotated[
-        str, typer.Option(help="Start of the backbone: imagenet (downloaded), none (from scratch), or a file.")
-    ] = "imagenet",
+        str,
+        typer.Option(
+            help="Where to start: imagenet (downloaded), none (from scratch), a file,"
+            " or auto: imagenet where it can be downloaded, else none."
+        ),
+    ] = "auto",
     head_epochs: Annotated[int, typer.Option(min=0, help="Stage 1: the head alone.")] = 10,
     finetune_epochs: Annotated[int, typer.Option(min=0, help="Stage 2: the last 40 layers of the backbone.")] = 10,
     scratch_epochs: Annotated[

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 import typer
-from torch import distributed, nn
+from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from signaling.errors import EdgeAttendError
@@ -95,23 +95,68 @@ class World:
         return box[0]  # type: ignore[no-any-return]
 
     def shared(self, model: nn.Module) -> nn.Module:
-        """`model` such that backward() averages the gradients over the processes.
-
-        Its buffers stay each process's own: BatchNorm, where it learns, normalises by the process's share of the
-        batch, since torch's SyncBatchNorm knows only CUDA; `average_statistics` follows after each epoch.
-        """
+        """`model` such that backward() averages the gradients over the processes."""
         if self.size == 1:
             return model
         return DistributedDataParallel(model, forward_sync_buffers=False)
 
-    def average_statistics(self, model: nn.Module) -> None:
-        """Give all processes the mean of BatchNorm's running statistics."""
+    def share_statistics(self, model: nn.Module) -> None:
+        """Let BatchNorm, where it learns, normalise by the whole batch and not by this process's share."""
         if self.size == 1:
             return
-        for buffer in model.buffers():
-            if buffer.is_floating_point():
-                distributed.all_reduce(buffer)
-                buffer.div_(self.size)
+        for name, layer in list(model.named_modules()):
+            if isinstance(layer, nn.BatchNorm2d):
+                synchronised = SharedBatchNorm(layer.num_features, layer.eps, layer.momentum)
+                synchronised.load_state_dict(layer.state_dict())
+                model.set_submodule(name, synchronised)
+
+
+class SharedBatchNorm(nn.BatchNorm2d):
+    """BatchNorm over the batch of all processes, whose shares are equally large.
+
+    As torch's SyncBatchNorm, which knows only CUDA. Still a BatchNorm2d, and just that in eval mode.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) -> the same shape and type."""
+        if not self.training:
+            return super().forward(images)
+        wide = images.float()
+        mean = mean_over_processes(wide.mean((0, 2, 3), keepdim=True))
+        centred = wide - mean
+        variance = mean_over_processes(centred.square().mean((0, 2, 3), keepdim=True))
+        with torch.no_grad():
+            samples = wide.numel() // self.num_features * distributed.get_world_size()
+            self._follow(self.running_mean, mean)
+            self._follow(self.running_var, variance * samples / (samples - 1))
+        scale = self.weight.reshape(1, -1, 1, 1) * torch.rsqrt(variance + self.eps)
+        return (centred * scale + self.bias.reshape(1, -1, 1, 1)).to(images.dtype)
+
+    def _follow(self, running: Tensor | None, found: Tensor) -> None:
+        assert running is not None
+        assert self.momentum is not None
+        running.lerp_(found.flatten(), self.momentum)
+
+
+class MeanOverProcesses(torch.autograd.Function):
+    """The mean of a tensor that each process has; the gradient of all their losses flows back to every one."""
+
+    @staticmethod
+    def forward(_: Any, values: Tensor) -> Tensor:
+        """Any shape."""
+        mean = values.clone()
+        distributed.all_reduce(mean)
+        return mean / distributed.get_world_size()
+
+    @staticmethod
+    def backward(_: Any, gradient: Tensor) -> Tensor:
+        """A mean again: each value is a share of every process's mean."""
+        return MeanOverProcesses.forward(_, gradient)
+
+
+def mean_over_processes(values: Tensor) -> Tensor:
+    """`MeanOverProcesses` as a function."""
+    return MeanOverProcesses.apply(values)  # type: ignore[no-untyped-call, no-any-return]
 
 
 @contextmanager

@@ -17,16 +17,15 @@ from torch import nn
 from tqdm import tqdm
 
 from training.bootstrap import check_resamples
-from training.calibration import MODEL_FILE, save_calibration
+from training.calibration import save_calibration
 from training.dataset import CropDataset, loader, plain_transform, predict_logits
-from training.errors import TrainingFailed
 from training.evaluation import Evaluation, assess
 from training.evaluation_plots import draw_all
 from training.evaluation_report import report
 from training.files import write_json, write_text
 from training.gradcam import draw_sheet
 from training.metrics import Floats
-from training.model import Checkpoint, load_checkpoint
+from training.model import MODEL_FILE, load_checkpoint
 from training.splits import SPLITS_FILE, Part, Splits, load_splits
 from training.stage import Stage
 
@@ -58,7 +57,7 @@ def run(config: EvaluateConfig) -> None:
         return
     splits = load_splits(out)
     checkpoint = load_checkpoint(model_file)
-    check_trained_on(checkpoint, splits, model_file)
+    checkpoint.check_trained_on(splits.sha256, model_file)
     logits = {part: predict(config, checkpoint.model, splits, part) for part in ("val", "test")}
     evaluation = assess(logits["val"], logits["test"], splits, resamples=config.bootstrap, seed=config.seed)
     stage.forget()
@@ -74,17 +73,6 @@ def run(config: EvaluateConfig) -> None:
     for line in summary(evaluation):
         typer.echo(line)
     typer.echo(f"read {folder / 'report.md'}; the pictures lie beside it")
-
-
-def check_trained_on(checkpoint: Checkpoint, splits: Splits, model_file: Path) -> None:
-    """Raise `TrainingFailed` unless the model was trained on the training part of these very splits."""
-    if checkpoint.split_sha256 == splits.sha256:
-        return
-    owner = f"of the splits {checkpoint.split_sha256[:12]}…" if checkpoint.split_sha256 else "that names no splits"
-    raise TrainingFailed(
-        f"expected {model_file} to be trained on the splits {splits.sha256[:12]}…, got a model {owner}: it may have"
-        " been trained on images that are for testing now, and would look better than it is; run `fit` again"
-    )
 
 
 def predict(config: EvaluateConfig, model: nn.Module, splits: Splits, part: Part) -> Floats:

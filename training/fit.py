@@ -7,7 +7,7 @@ dropout) depends on the seed and the epoch's number alone, so a run that was kil
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from training.distributed import World, joined
 from training.errors import TrainingFailed
 from training.files import sha256_of, writing
 from training.metrics import binary_metrics, sigmoid
-from training.model import ARCHITECTURE, AttentiveMobileNetV2, count, save_checkpoint
+from training.model import ARCHITECTURE, MODEL_FILE, AttentiveMobileNetV2, count, save_checkpoint
 from training.schedule import Phase, Progress, Row, lower_rate
 from training.splits import SPLITS_FILE, Splits, load_splits
 from training.stage import Stage
@@ -38,10 +38,9 @@ from training.trainer import (
     train_epoch,
     validate,
 )
-from training.weights import start_from
+from training.weights import available, start_from
 
 FOLDER = "fit"
-MODEL_FILE = "attentive_model.pth"
 HEAD_RATE = SCRATCH_RATE = 1e-3
 FINETUNE_RATE = 1e-5
 VARIANT = {"name": "fp32", "title": "Torch FP32", "runtime": "torch", "file": MODEL_FILE, "remark": "as trained"}
@@ -53,7 +52,7 @@ class FitConfig:
     """What the command `fit` is told; see its --help."""
 
     out: Path
-    weights: str = "imagenet"
+    weights: str = "auto"
     head_epochs: int = 10
     finetune_epochs: int = 10
     scratch_epochs: int = 40
@@ -79,7 +78,7 @@ class FitConfig:
         """What decides the result; device and number of processes do so only within noise. Raises `TrainingFailed`."""
         named = self.weights in {"imagenet", "none"}
         if not named and not Path(self.weights).is_file():
-            raise TrainingFailed(f"expected --weights imagenet, none or a file, got no such file: {self.weights}")
+            raise TrainingFailed(f"expected --weights auto, imagenet, none or a file, got no such file: {self.weights}")
         return {
             "weights": self.weights if named else Path(self.weights).name,
             "weights_sha256": None if named else sha256_of(Path(self.weights)),
@@ -93,6 +92,11 @@ class FitConfig:
 def run(config: FitConfig) -> None:
     """Train, unless it is done already; under torchrun as one of several processes. Raises `TrainingFailed`."""
     with joined(config.device) as world:
+        if config.weights == "auto":
+            weights, warning = world.from_first(available)
+            config = replace(config, weights=weights)
+            if warning:
+                world.say(warning)
         stage = Stage(config.out, "fit", config.settings(), [config.out / SPLITS_FILE])
         if world.from_first(lambda: not config.force and stage.is_current()):
             world.say(f"`fit` is done already: {config.out / MODEL_FILE} (--force does it again)")
@@ -131,6 +135,7 @@ class Fit:
         self._best: dict[str, Tensor] = {}
         seed_everything(config.seed)
         self.model = AttentiveMobileNetV2()
+        world.share_statistics(self.model)
 
     def run(self) -> None:
         """Begin or go on, train every phase, write what came of it. Raises `TrainingFailed`."""
@@ -210,8 +215,6 @@ class Fit:
             precision=self._config.precision, scaler=scaler, progress=title if world.is_first else None,
         )  # fmt: skip
         trained_s = time.perf_counter() - started
-        if phase.scratch:
-            world.average_statistics(self.model)
         share = world.share_of_validation(len(self._val_set))
         seen = validate(self.model, self._batches(self._val_set, share), self._criterion, device=world.device)
         train, val = self._measured(trained), self._measured(seen)

@@ -15,7 +15,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.ao.quantization import get_default_qconfig_mapping
+from torch.ao.quantization import (
+    MinMaxObserver,
+    QConfig,
+    QConfigMapping,
+    default_weight_observer,
+    get_default_qconfig_mapping,
+)
 from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
 
 from peer.perception.crop import CROP_SIDE
@@ -58,14 +64,18 @@ class QuantizedModel(nn.Module):
             return self.graph(images)  # type: ignore[no-any-return]
 
 
+def usable_engines() -> list[str]:
+    """Quantized engines that this build of PyTorch has; a Mac has no x86."""
+    return list(torch.backends.quantized.supported_engines)
+
+
 @contextmanager
 def engine_set(engine: str) -> Iterator[None]:
     """PyTorch's quantized engine, for a while. Raises `TrainingFailed` where this build of PyTorch lacks it."""
     before = torch.backends.quantized.engine
-    if engine not in torch.backends.quantized.supported_engines:
+    if engine not in usable_engines():
         raise TrainingFailed(
-            f"expected a PyTorch with the quantized engine {engine!r},"
-            f" got one with {', '.join(torch.backends.quantized.supported_engines)}"
+            f"expected a PyTorch with the quantized engine {engine!r}, got one with {', '.join(usable_engines())}"
         )
     torch.backends.quantized.engine = engine
     try:
@@ -127,9 +137,14 @@ def _converted(model: nn.Module, images: Tensor | None, engine: str) -> Quantize
     """`model` traced and converted; without images its ranges are void, for a state dict to fill."""
     with engine_set(engine), torch.no_grad(), warnings.catch_warnings():
         _silence()
-        float_model = _copied_for(engine, model)
+        mapping = get_default_qconfig_mapping(engine)
+        if images is None:
+            # The same graph from observers that cost nothing: the default ones search for the best range, 2 s in all.
+            quick = MinMaxObserver.with_args(dtype=torch.quint8)
+            void = QConfig(activation=quick, weight=default_weight_observer)  # type: ignore[no-untyped-call]
+            mapping = QConfigMapping().set_global(void)
         example = torch.zeros(1, 3, CROP_SIDE, CROP_SIDE)
-        prepared = prepare_fx(float_model, get_default_qconfig_mapping(engine), (example,))
+        prepared = prepare_fx(_copied_for(engine, model), mapping, (example,))
         calibrating = example if images is None else images
         for start in range(0, len(calibrating), BATCH):
             prepared(calibrating[start : start + BATCH])

@@ -29,7 +29,7 @@ GAP_POINTS = 8.0
 """Models that are worse by more than this go into a panel of their own, or the good ones could not be told apart."""
 
 LABEL_CHARACTERS = 26
-TIE_PIXELS = 12
+TIE_PIXELS = 18
 """A label that is farther from its point than this is tied to it by a line."""
 
 TICKS_MS = tuple(digit * 10.0**power for power in range(-3, 5) for digit in (1, 2, 5))

@@ -23,6 +23,8 @@ HEAD_PARAMETERS = 82_049
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 ARCHITECTURE = "AttentiveMobileNetV2"
+MODEL_FILE = "attentive_model.pth"
+"""In the run folder: the model as trained, from which all others are made."""
 
 
 class AttentiveMobileNetV2(nn.Module):
@@ -75,6 +77,16 @@ class Checkpoint:
     model: nn.Module
     split_sha256: str | None
     meta: dict[str, Any]
+
+    def check_trained_on(self, split_sha256: str, path: Path) -> None:
+        """Raise `TrainingFailed` unless the model, which came from `path`, was trained on these very splits."""
+        if self.split_sha256 == split_sha256:
+            return
+        owner = f"of the splits {self.split_sha256[:12]}…" if self.split_sha256 else "that names no splits"
+        raise TrainingFailed(
+            f"expected {path} to be trained on the splits {split_sha256[:12]}…, got a model {owner}: it may have been"
+            " trained on images that are for testing now, and would look better than it is; run `fit` again"
+        )
 
 
 def count(module: nn.Module) -> int:

@@ -16,12 +16,11 @@ import typer
 from tqdm import tqdm
 
 from signaling.errors import ConfigInvalid
-from training.calibration import MODEL_FILE, fit_temperature
+from training.calibration import fit_temperature
 from training.cells import Cells, Recovery
 from training.dataset import read_crops
-from training.errors import TrainingFailed
 from training.files import write_bytes
-from training.model import load_checkpoint
+from training.model import MODEL_FILE, load_checkpoint
 from training.onnx_model import export_onnx, quantize_onnx
 from training.splits import SPLITS_FILE, Splits, load_splits
 from training.stage import Stage
@@ -102,7 +101,7 @@ def run(config: PruneConfig) -> None:
         typer.echo(f"`prune` is done already: {out / REPORT} (--force does it again)")
         return
     splits = load_splits(out)
-    check_base(out / MODEL_FILE, splits)
+    load_checkpoint(out / MODEL_FILE).check_trained_on(splits.sha256, out / MODEL_FILE)
     stage.forget()
     cells = Cells(out, splits, recovery, device=device, workers=config.workers)
     if config.force:
@@ -127,16 +126,6 @@ def run(config: PruneConfig) -> None:
     for outcome in best:
         typer.echo(f"{outcome.best_stem}.pth: {remark(outcome, baseline)}.")
     typer.echo(f"Tables and graphs: {out / REPORT}")
-
-
-def check_base(path: Path, splits: Splits) -> None:
-    """Raise `TrainingFailed` unless the model was trained on these splits."""
-    found = load_checkpoint(path).split_sha256
-    if found != splits.sha256:
-        raise TrainingFailed(
-            f"expected {path} to be trained on the splits {splits.sha256[:12]}…, got {str(found)[:12]}…:"
-            " its validation part may hold images that the model has learnt; run `fit` again"
-        )
 
 
 def describe(recovery: Recovery, images: int) -> str:

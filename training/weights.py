@@ -16,6 +16,15 @@ IMAGENET = MobileNet_V2_Weights.IMAGENET1K_V1
 """Of torchvision's two sets the older one, 71.9 % on ImageNet, as `pretrained=True` gave it to the reference."""
 
 
+def available() -> tuple[str, str]:
+    """What `--weights auto` means here, "imagenet" or "none", and a sentence of warning for the latter."""
+    try:
+        _downloaded()
+    except TrainingFailed as error:
+        return "none", f"warning: training from scratch, which takes longer and needs more images; {error.message}"
+    return "imagenet", ""
+
+
 def start_from(model: AttentiveMobileNetV2, weights: str) -> None:
     """Put the weights that `--weights` names into `model`.
 

@@ -40,7 +40,7 @@ class AttentionClassifier:
                 f"expected {path} with the sha256 of its card, {self.card.sha256[:12]}…, got {digest[:12]}…:"
                 " the file is damaged, or the card belongs to another model"
             )
-        self._session = _session(path, data)
+        self._session = open_session(path, data)
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
         _check_signature(path, self._session)
@@ -86,7 +86,8 @@ def _read_card(path: Path) -> ModelCard:
         ) from error
 
 
-def _session(path: Path, data: bytes) -> Any:
+def open_session(path: Path, data: bytes) -> Any:
+    """An ONNX Runtime session as a participant has it; `path` is for the error. Raises `ModelUnavailable`."""
     options = onnxruntime.SessionOptions()
     # One thread without spinning: at 2-3 ms per image more threads cost more than they save, and on a busy
     # machine the whole meeting waits for those that spin.

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from training.distributed import joined
+from training.distributed import World, joined
 from training.fit import Fit, FitConfig
 from training.model import load_checkpoint
 from training.splits import PARTS, SPLITS_FILE, Part, Sample, load_splits, save_splits
@@ -29,8 +29,15 @@ NOISE = ("seconds", "images_per_s")
 
 def small_config(run: Path, **changes: Any) -> FitConfig:
     """One epoch of the head, two of fine-tuning."""
-    given = {"head_epochs": 1, "finetune_epochs": 2, "batch_size": 8, "device": "cpu", "workers": 0}
-    return FitConfig(out=run, weights=str(run / START), **(given | changes))
+    given = {
+        "weights": str(run / START),
+        "head_epochs": 1,
+        "finetune_epochs": 2,
+        "batch_size": 8,
+        "device": "cpu",
+        "workers": 0,
+    }
+    return FitConfig(out=run, **(given | changes))
 
 
 def command(run: Path) -> list[str]:
@@ -72,18 +79,45 @@ def history(run: Path) -> list[dict[str, str]]:
         return [{name: row[name] for name in row if name not in NOISE} for row in csv.DictReader(stream)]
 
 
-def fit_without_dropout(run: Path) -> None:
+def fit_without_dropout(run: Path, world: World) -> None:
     """Train, with all that a process draws for itself left out, and leave its weights in `rank<n>.pth`."""
     config = small_config(run, finetune_epochs=1)
-    with joined(config.device) as world:
-        stage = Stage(run, "fit", config.settings(), [run / SPLITS_FILE])
-        fit = Fit(config, load_splits(run), world, stage)
-        for layer in fit.model.head:
-            if isinstance(layer, torch.nn.Dropout):
-                layer.p = 0.0
-        fit.run()
-        torch.save(fit.model.state_dict(), run / f"rank{world.rank}.pth")
+    stage = Stage(run, "fit", config.settings(), [run / SPLITS_FILE])
+    fit = Fit(config, load_splits(run), world, stage)
+    for layer in fit.model.head:
+        if isinstance(layer, torch.nn.Dropout):
+            layer.p = 0.0
+    fit.run()
+    torch.save(fit.model.state_dict(), run / f"rank{world.rank}.pth")
+
+
+def normalise_shared(folder: Path, world: World) -> None:
+    """SharedBatchNorm on this process's images of `some_images()`: outputs, statistics, gradients in `norm<n>.pth`."""
+    holder = torch.nn.Sequential(torch.nn.BatchNorm2d(3))
+    world.share_statistics(holder)
+    images = some_images()[world.rank :: world.size].clone().requires_grad_()
+    learner = world.shared(holder)
+    found = learner(images)
+    found.square().mul(weights_of_loss()[world.rank :: world.size]).mean().backward()
+    layer = holder[0]
+    torch.save(
+        {"out": found.detach(), "mean": layer.running_mean, "var": layer.running_var,
+         "weight": layer.weight.grad, "bias": layer.bias.grad, "images": images.grad / world.size},
+        folder / f"norm{world.rank}.pth",
+    )  # fmt: skip
+
+
+def some_images() -> torch.Tensor:
+    """(8, 3, 2, 2): far from zero, where careless variances lose their digits."""
+    return torch.randn(8, 3, 2, 2, generator=torch.Generator().manual_seed(1)) + 50
+
+
+def weights_of_loss() -> torch.Tensor:
+    """(8, 1, 1, 1): makes every image matter differently."""
+    return torch.arange(8.0).reshape(8, 1, 1, 1)
 
 
 if __name__ == "__main__":
-    fit_without_dropout(Path(sys.argv[1]))
+    with joined("cpu") as all_processes:
+        normalise_shared(Path(sys.argv[1]), all_processes)
+        fit_without_dropout(Path(sys.argv[1]), all_processes)

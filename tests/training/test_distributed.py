@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from tests.training.conftest import ROOT
-from tests.training.small_fit import fit_without_dropout, history, make_small_run
+from tests.training.small_fit import fit_without_dropout, history, make_small_run, some_images, weights_of_loss
 from training.distributed import World, joined
 from training.errors import TrainingFailed
 from training.trainer import epoch_order
@@ -51,23 +51,56 @@ def test_one_process_alone_needs_no_others() -> None:
         assert world.from_first(lambda: "made") == "made"
 
 
-def test_two_processes_end_like_one(tiny_original: Path, tmp_path: Path) -> None:
-    alone = make_small_run(tiny_original, tmp_path / "alone")
-    shared = Path(copytree(alone, tmp_path / "shared"))
+@pytest.fixture(scope="module")
+def alone_and_shared(tiny_original: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """What one process and what two leave, which torchrun starts."""
+    folder = tmp_path_factory.mktemp("distributed")
+    alone = make_small_run(tiny_original, folder / "alone")
+    shared = Path(copytree(alone, folder / "shared"))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [*torchrun, str(ROOT / "tests/training/small_fit.py"), str(shared)],
-        env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
+        env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    fit_without_dropout(alone)
+    (shared / "said.txt").write_text(done.stdout + done.stderr)
+    fit_without_dropout(alone, World(0, 1, CPU))
+    return alone, shared
 
-    one, two = history(alone), history(shared)
+
+def test_two_processes_end_like_one(alone_and_shared: tuple[Path, Path]) -> None:
+    one, two = (history(folder) for folder in alone_and_shared)
     for name in ("train_loss", "val_loss"):
         found = [[float(row[name]) for row in rows] for rows in (one, two)]
         np.testing.assert_allclose(*found, atol=TOLERANCE, err_msg=name)
-    first, second = (torch.load(shared / f"rank{rank}.pth", weights_only=True) for rank in (0, 1))
+
+
+def test_every_process_ends_with_the_same_weights(alone_and_shared: tuple[Path, Path]) -> None:
+    first, second = (torch.load(alone_and_shared[1] / f"rank{rank}.pth", weights_only=True) for rank in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    assert done.stdout.count("head 1/1:") == 1
-    assert "warning" not in done.stdout.lower() + done.stderr.lower()
+
+
+def test_only_the_first_process_speaks_and_nothing_is_warned_of(alone_and_shared: tuple[Path, Path]) -> None:
+    said = (alone_and_shared[1] / "said.txt").read_text()
+    assert said.count("head 1/1:") == 1
+    assert "warning" not in said.lower()
+
+
+def test_batch_normalisation_over_two_processes_is_that_of_the_whole_batch(
+    alone_and_shared: tuple[Path, Path],
+) -> None:
+    shares = [torch.load(alone_and_shared[1] / f"norm{rank}.pth", weights_only=True) for rank in (0, 1)]
+    layer, images = torch.nn.BatchNorm2d(3), some_images().requires_grad_()
+    out = layer(images)
+    out.square().mul(weights_of_loss()).mean().backward()
+    assert layer.weight.grad is not None
+    assert layer.bias.grad is not None
+    assert images.grad is not None
+    for rank, share in enumerate(shares):
+        expected = {
+            "out": out.detach()[rank::2], "mean": layer.running_mean, "var": layer.running_var,
+            "weight": layer.weight.grad, "bias": layer.bias.grad, "images": images.grad[rank::2],
+        }  # fmt: skip
+        for name, value in expected.items():
+            torch.testing.assert_close(share[name], value, rtol=1e-4, atol=1e-4, msg=name)

@@ -173,7 +173,7 @@ def test_what_cannot_work_is_refused_before_training(small_run: Path, changes: d
 
 
 def test_a_weights_file_that_is_not_there_is_named(small_run: Path) -> None:
-    with pytest.raises(TrainingFailed, match=r"expected --weights imagenet, none or a file.*nowhere.pth"):
+    with pytest.raises(TrainingFailed, match=r"expected --weights auto, imagenet, none or a file.*nowhere.pth"):
         run(FitConfig(out=small_run, weights="nowhere.pth"))
 
 

@@ -32,12 +32,12 @@ def model(tiny_original: Path) -> nn.Module:
 
 @pytest.fixture(scope="module")
 def calibrating(tiny_original: Path) -> Tensor:
-    return normalised(tiny_original, load_splits(tiny_original)["train"][::12])
+    return normalised(tiny_original, load_splits(tiny_original)["train"][::20])
 
 
 @pytest.fixture(scope="module")
 def images(tiny_original: Path) -> Tensor:
-    return normalised(tiny_original, load_splits(tiny_original)["val"][::2])
+    return normalised(tiny_original, load_splits(tiny_original)["val"][::4])
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import torch
 
 from peer.perception.classifier import AttentionClassifier, card_path
 from peer.perception.crop import Pixels
+from training import onnx_model
 from training.dataset import read_crops
 from training.errors import TrainingFailed
 from training.fidelity import compare_logits
@@ -39,7 +40,7 @@ def fp32(model: torch.nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture(scope="module")
 def quantized(fp32: Path, tiny_original: Path) -> tuple[Path, Calibrated]:
     path = fp32.with_name("attentive_int8.onnx")
-    return path, quantize_onnx(fp32, path, read_crops(tiny_original, load_splits(tiny_original)["train"][::6]))
+    return path, quantize_onnx(fp32, path, read_crops(tiny_original, load_splits(tiny_original)["train"][::16]))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,6 @@ def test_normalisation_stays_off_the_slow_path(fp32: Path) -> None:
     shapes = [list(tensor.dims) for tensor in graph_constants(fp32)]
     assert [480] in shapes
     assert [1, 3, 1, 1] not in shapes
-    assert [3] not in shapes
 
 
 def graph_constants(path: Path) -> list[onnx.TensorProto]:
@@ -136,7 +136,10 @@ def test_int8_is_small_and_of_the_fast_types(quantized: tuple[Path, Calibrated])
     assert set(activations) == {onnx.TensorProto.UINT8}
 
 
-def test_one_crop_is_enough_to_calibrate_and_none_is_refused(fp32: Path, tmp_path: Path, crops: Pixels) -> None:
+def test_one_crop_is_enough_to_calibrate_and_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, fp32: Path, tmp_path: Path, crops: Pixels
+) -> None:
+    monkeypatch.setattr(onnx_model, "METHODS", {"min-max": METHODS["min-max"]})
     quantize_onnx(fp32, tmp_path / "one.onnx", crops[:1])
     assert probabilities(open_session(tmp_path / "one.onnx"), crops[:2]).shape == (2,)
     with pytest.raises(TrainingFailed, match="expected crops to calibrate with, got none"):

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import pytest
 
-from training import quantize
+from training import onnx_model, quantize
 from training.calibration import Calibration, save_calibration
 from training.dataset import read_crops
 from training.errors import TrainingFailed
@@ -32,8 +32,9 @@ def test_the_stage_writes_every_file_and_judges_it(
     tiny_run: Path, tiny_splits: Splits, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(quantize, "CHECK_IMAGES", 12)
+    monkeypatch.setattr(onnx_model, "METHODS", {"min-max": onnx_model.METHODS["min-max"]})
     save_calibration(tiny_run, Calibration(2.5, 0.5), split_sha256=tiny_splits.sha256, validation={})
-    config = QuantizeConfig(tiny_run, calibration_images=8)
+    config = QuantizeConfig(tiny_run, calibration_images=4)
     run(config)
     said = capsys.readouterr()
     record = json.loads((tiny_run / "quantize.json").read_text())

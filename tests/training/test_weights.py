@@ -11,7 +11,7 @@ import torch
 
 from training.errors import TrainingFailed
 from training.model import AttentiveMobileNetV2
-from training.weights import start_from
+from training.weights import available, start_from
 
 
 @pytest.fixture
@@ -76,3 +76,17 @@ def test_without_a_network_imagenet_says_what_else_to_take(
     monkeypatch.setattr("torch.hub.urlopen", no_network)
     with pytest.raises(TrainingFailed, match=r"ImageNet.*Name or service not known.*--weights FILE.*--weights none"):
         start_from(model, "imagenet")
+
+
+def test_auto_means_from_scratch_where_nothing_can_be_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_network(*_: object, **__: object) -> None:
+        raise URLError("Name or service not known")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.hub.urlopen", no_network)
+    choice, warning = available()
+    assert choice == "none"
+    assert warning.startswith("warning: training from scratch")
+    assert "Name or service not known" in warning
