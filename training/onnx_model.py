@@ -23,7 +23,6 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -185,15 +184,14 @@ def _kept_in_float(model: onnx.ModelProto) -> list[str]:
 
 
 def _trimmed(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same model in fewer bytes, 2.50 MB of 2.70: without zero points that are zero (94 kB), with short names
-    inside (90 kB), without shapes that follow from the graph (9 kB)."""
+    """The same model in fewer bytes, 2.52 MB of 2.70: without the biases' zero points, which are zero (73 kB), with
+    short names inside (90 kB), without shapes that follow from the graph (9 kB)."""
     graph = model.graph
     del graph.value_info[:], model.metadata_props[:]
-    zeros = {tensor.name for tensor in graph.initializer if not numpy_helper.to_array(tensor).any()}
-    constants = {tensor.name for tensor in graph.initializer}
+    biases = {tensor.name for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.INT32}
     for node in graph.node:
-        # Of weights and biases only: a zero point also says the type of what it belongs to, and theirs is known.
-        if node.op_type == "DequantizeLinear" and node.input[0] in constants and node.input[2] in zeros:
+        # Of biases only: where `session.x64quantprecision` makes U8 of S8 weights, it needs the weights' zero points.
+        if node.op_type == "DequantizeLinear" and node.input[0] in biases:
             del node.input[2]
     used = {name for node in graph.node for name in node.input}
     kept = [tensor for tensor in graph.initializer if tensor.name in used]

@@ -94,6 +94,9 @@ def open_session(path: Path, data: bytes) -> Any:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Without VNNI, a CPU adds up pairs of U8 x S8 products in 16 bits, which saturates: this makes it exact there
+    # (16 against 21 dB with an emulated Haswell), and changes nothing elsewhere.
+    options.add_session_config_entry("session.x64quantprecision", "1")
     options.log_severity_level = SILENT
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
