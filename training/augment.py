@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-from cv2.typing import MatLike
 from tqdm import tqdm
 
+from peer.perception.crop import Pixels
 from training.balance import Augmentation, Planned
-from training.errors import TrainingFailed
-from training.files import write_bytes
+from training.files import remove, write_bytes
+from training.images import read_crop, to_jpeg
 from training.splits import CLASSES, PARTS, Part, Sample
 
 AUGMENTED_FOLDER = "augmented"
-JPEG_QUALITY = 95
 
-OPERATIONS: dict[Augmentation, Callable[[MatLike], MatLike]] = {
+OPERATIONS: dict[Augmentation, Callable[[Pixels], Any]] = {
     "flip": lambda image: cv2.flip(image, 1),
     "brightness": lambda image: cv2.convertScaleAbs(image, alpha=1.2, beta=20),
     "blur": lambda image: cv2.GaussianBlur(image, (5, 5), 0),
@@ -26,9 +26,9 @@ OPERATIONS: dict[Augmentation, Callable[[MatLike], MatLike]] = {
 """Reference document, chapter 4, step 2."""
 
 
-def augment(image: MatLike, name: Augmentation) -> MatLike:
+def augment(image: Pixels, name: Augmentation) -> Pixels:
     """A changed copy of (H, W, 3) uint8, RGB or BGR: each operation does the same to every channel."""
-    return OPERATIONS[name](image)
+    return np.asarray(OPERATIONS[name](image), np.uint8)
 
 
 def write_augmented(run: Path, planned: Mapping[Part, Sequence[Planned]]) -> dict[Part, list[Sample]]:
@@ -58,15 +58,9 @@ def _remove_others(run: Path, files: set[str]) -> None:
     """Take away every image below `augmented/` that is not in `files`, half-written ones too."""
     for path in (run / AUGMENTED_FOLDER).rglob("*.jpg"):
         if path.relative_to(run).as_posix() not in files:
-            path.unlink()
+            remove(path)
 
 
 def _write_copy(run: Path, image: Planned, file: str) -> None:
     assert image.augmentation is not None
-    source = run / image.face.file
-    data = np.fromfile(source, np.uint8) if source.is_file() else np.empty(0, np.uint8)
-    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if bgr is None:
-        raise TrainingFailed(f"expected the face at {source}, got no image: run `prepare` again with --force")
-    _, encoded = cv2.imencode(".jpg", augment(bgr, image.augmentation), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    write_bytes(run / file, encoded.tobytes())
+    write_bytes(run / file, to_jpeg(augment(read_crop(run / image.face.file), image.augmentation)))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from training.errors import TrainingFailed
-from training.metrics import BINS, Floats, Labels, bin_of, checked
+from training.metrics import BINS, Floats, Labels, bin_of, calibration_error, checked
 
 LEVEL = 0.95
 FEWEST_RESAMPLES = 100
@@ -49,7 +49,8 @@ def bootstrap_intervals(
     """95 % intervals of the metrics of `binary_metrics`, by person. `labels`, `probabilities`, `persons`: (N,).
 
     There are none for fewer than two people in a class: the same images would be in every draw, and the interval of
-    recall, say, would be a point. A draw without both classes has no balanced accuracy or AUC, and is left out.
+    recall, say, would be a point. That of ECE is moved down by what drawing adds to it on average. A draw without
+    both classes has no balanced accuracy or AUC, and is left out.
     Raises `TrainingFailed` as `binary_metrics` does, and for too few resamples.
     """
     check_resamples(resamples)
@@ -73,7 +74,10 @@ def bootstrap_intervals(
     drawn = drawn[(drawn @ attentive > 0) & (drawn @ others > 0)]
     tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
     bounds = {}
-    for name, values in resampled_metrics(truth, scores, owner, drawn, threshold).items():
+    found = resampled_metrics(truth, scores, owner, drawn, threshold)
+    # Drawing adds noise to the bins, which counts as error: without this shift the interval may miss the value itself.
+    found["ece"] = np.maximum(found["ece"] - found["ece"].mean() + calibration_error(truth, scores), 0)
+    for name, values in found.items():
         low, high = np.quantile(values, tails).tolist()
         bounds[name] = (low, high)
     return Intervals(bounds, len(names), len(drawn), _note(len(names), resamples - len(drawn), resamples))

@@ -17,6 +17,7 @@ from training.errors import TrainingFailed
 from training.files import read_json, sha256_of, write_json
 from training.metrics import Labels, checked, sigmoid
 from training.model import MODEL_FILE
+from training.stage import command
 
 CALIBRATION_FILE = "calibration.json"
 TEMPERATURE_RANGE = (0.25, 10.0)
@@ -108,7 +109,7 @@ def save_calibration(run: Path, calibration: Calibration, *, split_sha256: str, 
 def load_calibration(run: Path) -> Calibration:
     """The run's calibration. Raises `TrainingFailed` where it is missing, malformed, or of another model."""
     path = run / CALIBRATION_FILE
-    advice = f"run `edgeattend train evaluate --out {run}`"
+    advice = f"run {command('evaluate', run)}"
     document = read_json(path, what="the calibration", advice=advice)
     try:
         calibration = Calibration(float(document["temperature"]), float(document["threshold"]))

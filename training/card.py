@@ -20,8 +20,9 @@ from training.metrics import METRIC_TITLES, binary_metrics
 from training.model import ARCHITECTURE
 from training.splits import PARTS, Splits
 from training.stage import read_record, versions
-from training.tables import SPLIT_NAMES
-from training.variants import Variant
+from training.tables import PART_NAMES, SPLIT_NAMES
+from training.tabular import markdown_table
+from training.variants import BASELINE, Variant
 
 REPORTED = ("accuracy", "balanced_accuracy", "recall", "specificity", "f1", "roc_auc", "loss", "ece")
 LABEL_RULE = "1 = attentive: the engagement of the image's clip, 0 to 3, is 2 or more"
@@ -78,8 +79,9 @@ def measure_quality(splits: Splits, probabilities: NDArray[np.float64], threshol
     right: dict[str, list[bool]] = defaultdict(list)
     for person, label, probability in zip(persons, labels, probabilities, strict=True):
         right[person].append(bool((probability >= threshold) == label))
+    values = binary_metrics(labels, probabilities, threshold)
     return Metrics(
-        values={name: binary_metrics(labels, probabilities, threshold)[name] for name in REPORTED},
+        values={name: values[name] for name in REPORTED},
         bounds={name: intervals.bounds[name] for name in REPORTED if name in intervals.bounds},
         note=intervals.note,
         by_person={person: float(np.mean(each)) for person, each in sorted(right.items())},
@@ -134,15 +136,15 @@ def short_card(deployment: Deployment, sha256: str) -> dict[str, Any]:
     }
 
 
-def model_card(deployment: Deployment, card: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
-    """`model-card.md`. `card`: `short_card`'s; `baseline`: the row of the FP32 model in comparison.json."""
+def model_card(deployment: Deployment, card: Mapping[str, Any], comparison: Mapping[str, Any]) -> str:
+    """`model-card.md`. `card`: `short_card`'s; `comparison`: comparison.json, with this variant and the FP32 model."""
     sections = {
         "Model details": _details(deployment, card),
         "Intended use": INTENDED_USE,
         "Factors": FACTORS,
         "Metrics": METRICS_TEXT.format(threshold=card["threshold"], temperature=card["temperature"]),
         "Training and evaluation data": _data(deployment),
-        "Quantitative analyses": _figures(deployment, baseline),
+        "Quantitative analyses": _figures(deployment, comparison),
         "Ethical considerations": ETHICS,
         "Caveats and recommendations": CAVEATS,
     }
@@ -178,6 +180,8 @@ about a person is personal data: the product keeps pictures on the device and se
 CAVEATS = """\
 - Measure it on your own people, cameras and light before you rely on it; expect it to do worse than here.
 - If the data set holds rendered pictures, the figures say that the pipeline works, and nothing about people.
+- Accuracy, F1, loss and calibration hold for the test part's share of attentive images (above). Where people are \
+attentive more often, the probability is too low; where less often, too high.
 - One picture says little. Use the averaged label, and show how sure it is.
 - The crop must be made as in training: a square round the face detector's box, its side times `crop_scale`.
 - Train again rather than move the threshold when the errors fall on one group."""
@@ -186,67 +190,68 @@ CAVEATS = """\
 def _details(deployment: Deployment, card: Mapping[str, Any]) -> str:
     variant, made = deployment.variant, card["made_with"]
     packages = ", ".join(f"{name} {made[name]}" for name in ("torch", "onnxruntime") if name in made)
-    return "\n".join(
+    return markdown_table(
+        ["", ""],
         [
-            "| | |",
-            "|---|---|",
-            f"| Architecture | {ARCHITECTURE}: MobileNetV2 with a small head, {variant.parameters:,} parameters |",
-            f"| Variant | {variant.title}: {variant.remark} |",
-            f"| Chosen because | {deployment.rule} |",
-            f"| Precision, size | {deployment.precision.upper()}, {deployment.size_bytes / 1e6:.2f} MB |",
-            "| Input | `(N, 160, 160, 3)` uint8 RGB: the square crop round a Haar face box, side ="
-            f" {card['crop_scale']:g} x the box |",
-            "| Output | `(N,)` probability of *attentive*; normalisation, temperature and sigmoid are inside |",
-            f"| Made with | `edgeattend train`, {packages} |",
-            f"| Licence | {LICENCE} |",
-        ]
+            ("Architecture", f"{ARCHITECTURE}: MobileNetV2 with a small head, {variant.parameters:,} parameters"),
+            ("Variant", f"{variant.title}: {variant.remark}"),
+            ("Chosen because", deployment.rule),
+            ("Precision, size", f"{deployment.precision.upper()}, {deployment.size_bytes / 1e6:.2f} MB"),
+            (
+                "Input",
+                "`(N, 160, 160, 3)` uint8 RGB: the square crop round a Haar face box, side ="
+                f" {card['crop_scale']:g} x the box",
+            ),
+            ("Output", "`(N,)` probability of *attentive*; normalisation, temperature and sigmoid are inside"),
+            ("Made with", f"`edgeattend train`, {packages}"),
+            ("Licence", LICENCE),
+        ],
+        words=(0, 1),
     )
 
 
 def _data(deployment: Deployment) -> str:
     splits = deployment.splits
     kind = str(splits.settings.get("split"))
-    lines = [
-        f"Data set: {deployment.data}. Label: {LABEL_RULE}. Split: `{kind}`"
-        f" ({SPLIT_NAMES.get(kind, 'as its settings say')}), sha256 `{splits.sha256[:12]}…`.",
-        "",
-        "| Part | Images | Attentive | Augmented copies | Persons | Used for |",
-        "|---|---:|---:|---:|---:|---|",
-    ]
     uses = {"train": "learning, INT8 ranges", "val": "when to stop, threshold, choice", "test": "the figures below"}
-    for part in PARTS:
-        samples = splits[part]
-        lines.append(
-            f"| {part} | {len(samples):,} | {splits.labels(part).mean():.0%}"
-            f" | {sum(sample.source is not None for sample in samples):,} | {len(set(splits.persons(part)))}"
-            f" | {uses[part]} |"
+    rows = [
+        (
+            part, f"{len(splits[part]):,}", f"{splits.labels(part).mean():.0%}",
+            f"{sum(sample.source is not None for sample in splits[part]):,}", str(len(set(splits.persons(part)))),
+            uses[part],
         )
-    return "\n".join(lines)
+        for part in PARTS
+    ]  # fmt: skip
+    header = ("Part", "Images", "Attentive", "Augmented copies", "Persons", "Used for")
+    return (
+        f"Data set: {deployment.data}. Label: {LABEL_RULE}. Split: `{kind}`"
+        f" ({SPLIT_NAMES.get(kind, 'as its settings say')}), sha256 `{splits.sha256[:12]}…`.\n\n"
+        + markdown_table(header, rows, words=(0, 5))
+    )
 
 
-def _figures(deployment: Deployment, baseline: Mapping[str, Any]) -> str:
+def _figures(deployment: Deployment, comparison: Mapping[str, Any]) -> str:
     metrics, parity = deployment.metrics, deployment.parity
-    lines = [
-        f"This file on the test part, {LEVEL:.0%} intervals by person:",
-        "",
-        "| Metric | Value | Interval |",
-        "|---|---:|---|",
-    ]
+    rows = []
     for name, value in metrics.values.items():
         low_high = metrics.bounds.get(name)
         interval = "none" if low_high is None else f"{low_high[0]:.3f} to {low_high[1]:.3f}"
-        lines.append(f"| {METRIC_TITLES[name]} | {value:.3f} | {interval} |")
+        rows.append((METRIC_TITLES[name], f"{value:.3f}", interval))
     accuracies = np.array(list(metrics.by_person.values()))
-    lines += [
-        "",
-        *([f"Note: {metrics.note}.", ""] if metrics.note else []),
-        f"From person to person ({len(accuracies)} in the test part), accuracy goes from {accuracies.min():.1%} over a"
-        f" median of {np.median(accuracies):.1%} to {accuracies.max():.1%}.",
-        "",
-        f"The FP32 model in PyTorch, on the part that `compare` measured, at threshold 0.5: balanced accuracy"
-        f" {baseline['balanced_accuracy']:.3f}, AUC {baseline['roc_auc']:.3f}. On {parity.crops} real crops of"
-        f" validation and test this file's probabilities differ from those of `{deployment.origin.file}` by"
-        f" {parity.mean_difference:.2g} on average and {parity.max_difference:.2g} at most, and"
-        f" {parity.label_agreement:.1%} of the labels are the same.",
-    ]
-    return "\n".join(lines)
+    compared = {row["name"]: row for row in comparison["variants"]}
+    own, baseline = compared[deployment.variant.name], compared[BASELINE]
+    return "\n\n".join(
+        [
+            f"This file on the test part, {LEVEL:.0%} intervals by person:",
+            markdown_table(["Metric", "Value", "Interval"], rows),
+            *([f"Note: {metrics.note}."] if metrics.note else []),
+            f"From person to person ({len(accuracies)} in the test part), accuracy goes from {accuracies.min():.1%}"
+            f" over a median of {np.median(accuracies):.1%} to {accuracies.max():.1%}.",
+            f"Beside the FP32 model in PyTorch, both at threshold {comparison['threshold']} on the"
+            f" {PART_NAMES[comparison['part']]} part: balanced accuracy {own['balanced_accuracy']:.3f}, FP32"
+            f" {baseline['balanced_accuracy']:.3f}; AUC {own['roc_auc']:.3f}, FP32 {baseline['roc_auc']:.3f}. On"
+            f" {parity.crops} real crops of validation and test this file's probabilities differ from those of"
+            f" `{deployment.origin.file}` by {parity.mean_difference:.2g} on average and"
+            f" {parity.max_difference:.2g} at most, and {parity.label_agreement:.1%} of the labels are the same.",
+        ]
+    )

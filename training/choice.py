@@ -9,6 +9,7 @@ from typing import Any
 
 from training.errors import TrainingFailed
 from training.files import read_json
+from training.stage import command
 from training.tables import Row, percent
 from training.variants import BASELINE
 
@@ -29,7 +30,7 @@ class Choice:
 
 def load_comparison(run: Path) -> dict[str, Any]:
     """What `compare` wrote. Raises `TrainingFailed`."""
-    advice = f"run `edgeattend train compare --out {run}`"
+    advice = f"run {command('compare', run)}"
     comparison = read_json(run / COMPARISON_FILE, what="the comparison of all models", advice=advice)
     if not isinstance(comparison, dict) or not {"variants", "split_sha256"} <= comparison.keys():
         raise TrainingFailed(f"expected what `compare` writes at {run / COMPARISON_FILE}, got something else: {advice}")
@@ -61,7 +62,7 @@ def choose(rows: Sequence[Row], wanted: str | None = None) -> Choice:
         ranked = sorted(good, key=lambda row: float(row["ms_batch1"]))
         rule = (
             f"it takes least CPU time for one image of those ONNX models ({len(good)} of {len(candidates)}) that lose"
-            f" at most {100 * ALLOWED_LOSS:g} points of balanced accuracy to FP32 on validation"
+            f" at most {100 * ALLOWED_LOSS:g} points of balanced accuracy to FP32 on validation, both at 0.5"
         )
     else:
         ranked = sorted(candidates, key=lambda row: -float(row["validation_balanced_accuracy"]))

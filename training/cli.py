@@ -29,7 +29,7 @@ app = typer.Typer(
 Out = Annotated[Path, typer.Option(help="The run folder: every stage reads and writes here.")]
 Data = Annotated[Path, typer.Option(help="DAiSEE's folder, the one that holds DataSet/ and Labels/.")]
 Force = Annotated[bool, typer.Option("--force", help="Do it again, even if it is done and nothing has changed.")]
-Seed = Annotated[int, typer.Option(help="Of everything random.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of everything random.")]
 Quick = Annotated[bool, typer.Option("--quick", help="A short run to see that all works: one epoch, few ratios.")]
 Workers = Annotated[int | None, typer.Option(min=0, help="Processes that load images; by default up to 4.")]
 

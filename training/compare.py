@@ -28,10 +28,11 @@ from training.files import write_json, write_text
 from training.latency_plot import draw_comparison
 from training.memory import BARE, Memory, measure
 from training.metrics import binary_metrics
+from training.model import load_checkpoint
 from training.splits import SPLITS_FILE, Part, Splits, load_splits
 from training.stage import Stage, versions
 from training.tables import comparison_csv, comparison_markdown, terminal_lines
-from training.timing import Timing, one_thread, summarise, time_rounds
+from training.timing import CLOCK_NAME, Timing, one_thread, summarise, time_rounds
 from training.variants import BASELINE, Scorer, Variant, Variants, collect_variants, load_scorer, score_all
 
 BATCHES = (1, 5)
@@ -73,6 +74,8 @@ def run(config: CompareConfig) -> None:
         typer.echo(f"`compare` is done already: {out / 'comparison.md'} (--force does it again)")
         return
     splits = load_splits(out)
+    baseline = out / variants[BASELINE].file
+    load_checkpoint(baseline).check_trained_on(splits.sha256, baseline)
     stage.forget()
     comparison = compare_all(out, variants, splits, part, config.repeats)
     written = write_comparison(out, comparison)
@@ -128,6 +131,7 @@ def compare_all(out: Path, variants: Variants, splits: Splits, part: Part, repea
         "validation_images": len(splits["val"]),
         "threshold": THRESHOLD,
         "repeats": repeats,
+        "clock": CLOCK_NAME,
         "bare_python_mib": bare.peak_bytes / MIB,
         "machine": {"cpu": cpu_name(), "cores": os.cpu_count(), "threads_used": 1, **versions()},
     }
@@ -186,8 +190,6 @@ def memory_figures(memory: Memory, bare: Memory) -> dict[str, float]:
 
 def nonzero_parameters(checkpoint: Path) -> int:
     """Parameters of a float model that are not zero: unstructured pruning leaves the others in the file."""
-    from training.model import load_checkpoint  # noqa: PLC0415
-
     return sum(int(parameter.count_nonzero()) for parameter in load_checkpoint(checkpoint).model.parameters())
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,8 +12,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from peer.perception.crop import CROP_SIDE, Pixels
-from training.errors import TrainingFailed
+from training.images import read_crop
 from training.model import IMAGENET_MEAN, IMAGENET_STD
+from training.pool import usable_cores
 from training.splits import Sample
 from training.vision import InterpolationMode, v2
 
@@ -47,17 +46,6 @@ def train_transform() -> Transform:
 def plain_transform() -> Transform:
     """(3, H, W) uint8 RGB -> (3, 160, 160) float32 normalised."""
     return v2.Compose(list(NORMALISE))  # type: ignore[no-any-return]
-
-
-def read_crop(path: Path) -> Pixels:
-    """One image, (160, 160, 3) uint8 RGB. Raises `TrainingFailed`."""
-    data = np.fromfile(path, np.uint8) if path.is_file() else np.empty(0, np.uint8)
-    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if bgr is None:
-        raise TrainingFailed(f"expected an image at {path}, got none: run `prepare` again")
-    if bgr.shape[:2] != (CROP_SIDE, CROP_SIDE):
-        bgr = cv2.resize(bgr, (CROP_SIDE, CROP_SIDE), interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
 
 def read_crops(run: Path, samples: Sequence[Sample]) -> Pixels:
@@ -102,7 +90,7 @@ def loader(
     pin_memory: bool = False,
 ) -> DataLoader[tuple[Tensor, Tensor]]:
     """Batches of ((B, 3, 160, 160), (B,)) in the sampler's order, or the data set's."""
-    count = min(MAX_WORKERS, (os.cpu_count() or 1) - 1) if workers is None else workers
+    count = min(MAX_WORKERS, usable_cores() - 1) if workers is None else workers
     return DataLoader(dataset, batch_size, sampler=sampler, num_workers=count, pin_memory=pin_memory)
 
 

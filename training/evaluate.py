@@ -6,9 +6,6 @@ Reads `attentive_model.pth` and the splits; writes `calibration.json`, which lat
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,6 +25,7 @@ from training.metrics import Floats
 from training.model import MODEL_FILE, load_checkpoint
 from training.splits import SPLITS_FILE, Part, Splits, load_splits
 from training.stage import Stage
+from training.tabular import as_csv
 
 NAME = "evaluate"
 DIGITS = 6
@@ -97,15 +95,6 @@ def write_tables(folder: Path, evaluation: Evaluation) -> list[Path]:
     write_text(folder / "predictions.csv", as_csv(("file", "person", "label", "logit", "probability"), predictions))
     write_text(folder / "per_person.csv", as_csv(persons[0], (row.values() for row in persons)))
     return [folder / name for name in ("metrics.json", "report.md", "predictions.csv", "per_person.csv")]
-
-
-def as_csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """The table as CSV; None is an empty field."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def summary(evaluation: Evaluation) -> list[str]:

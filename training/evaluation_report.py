@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from training.bootstrap import LEVEL
 from training.evaluation import Evaluation, Scores
 from training.metrics import BINS, METRIC_TITLES, classification_report, confusion
+from training.tabular import markdown_table
 
 BASELINE_TITLES = {"always_attentive": 'Always "attentive"', "majority": 'Always "not attentive" (majority)'}
 MISSING = "–"
@@ -41,12 +42,6 @@ def report(evaluation: Evaluation) -> str:
         " something else than attentiveness.",
     )
     return "\n\n".join(sections) + "\n"
-
-
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1) -> str:
-    """A table whose first `words` columns are words, left, and whose others are numbers, right."""
-    rules = [":--" if column < words else "--:" for column in range(len(header))]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (header, rules, *rows))
 
 
 def _what(evaluation: Evaluation) -> str:
@@ -103,12 +98,13 @@ def _explanation(evaluation: Evaluation) -> str:
     if intervals.bounds:
         how = (
             f"Intervals: the middle {LEVEL:.0%} of {intervals.resamples:,} draws of people with replacement, each with"
-            " all their images (cluster bootstrap, Field & Welsh 2007). That of ECE lies high, since drawing adds"
-            " noise to its bins, which it counts as error"
+            " all their images (cluster bootstrap, Field & Welsh 2007). That of ECE is moved down by as much as"
+            " drawing raises it: the noise that it adds to the bins counts as error"
         )
         how += f". Note: {intervals.note}." if intervals.note else "."
     else:
         how = f"{intervals.note}.".capitalize()
+    share = evaluation.test.labels.mean()
     majority = (
         "" if "majority" in evaluation.baselines
         else " The not attentive are no majority of the training images, so a majority baseline would say the same."
@@ -117,7 +113,9 @@ def _explanation(evaluation: Evaluation) -> str:
         f"{how}\n\nSingle images: a device averages several before it decides. Precision, recall and F1 are those of"
         f' "attentive". PR-AUC is the average precision. ECE has {BINS} equal bins of the probability of "attentive"'
         " (Guo et al. 2017). A baseline always says the same, so it has no probabilities to judge."
-        f"{majority}"
+        f"{majority}\n\nAccuracy, precision, F1, PR-AUC, loss and ECE are those of a part with {share:.0%} attentive"
+        " images: they are others where people are attentive more often or less. Recall, specificity, balanced accuracy"
+        " and ROC-AUC do not depend on it."
     )
 
 
@@ -187,5 +185,5 @@ def _calibration(evaluation: Evaluation) -> str:
         f" logits by it makes the model {sure} sure of itself and changes no ranking.{bound} The threshold,"
         f" {calibration.threshold:.4f}, on the probability after it, has the best balanced accuracy on the validation"
         " part; among equals the one nearest to 0.5 was taken. Test images had no part in either.\n\n"
-        + markdown_table(["Part", "Metric", "As trained", "As on a device"], rows, words=2)
+        + markdown_table(["Part", "Metric", "As trained", "As on a device"], rows, words=(0, 1))
     )

@@ -28,12 +28,13 @@ from training.calibration import (
 )
 from training.card import Deployment, Parity, data_name, measure_quality, model_card, short_card
 from training.choice import COMPARISON_FILE, choose, load_comparison
-from training.dataset import CropDataset, loader, plain_transform, predict_logits, read_crop, read_crops
+from training.dataset import CropDataset, loader, plain_transform, predict_logits, read_crops
 from training.errors import TrainingFailed
 from training.files import write_bytes, write_json, write_text
+from training.images import read_crop
 from training.model import load_checkpoint
 from training.splits import SPLITS_FILE, Splits, load_splits
-from training.stage import Stage, name_in
+from training.stage import Stage, command, name_in, read_record
 from training.timing import one_thread
 from training.variants import BASELINE, Variant, Variants, collect_variants, load_scorer, score_all
 
@@ -82,8 +83,7 @@ def run(config: ExportConfig) -> None:
         deployment = first_sound(out, variants, candidates, splits, choice.rule)
     stage.forget()
     card = place(out, target, deployment)
-    baseline = next(row for row in comparison["variants"] if row["name"] == BASELINE)
-    write_text(out / MODEL_CARD, model_card(deployment, card, baseline))
+    write_text(out / MODEL_CARD, model_card(deployment, card, comparison))
     stage.complete(
         outputs=[target / MODEL_NAME, target / CARD_NAME, out / MODEL_CARD],
         results={
@@ -157,12 +157,24 @@ def calibrate(out: Path, variant: Variant, origin: Variant, splits: Splits) -> C
     (`prune` puts the temperature of each structurally pruned model into its ONNX files in the same way.)
     """
     if origin.name == BASELINE:
-        return load_calibration(out)
+        calibration = load_calibration(out)
+        check_temperature(out, variant, calibration)
+        return calibration
     labels = splits.labels("val")
     batches = loader(CropDataset(out, splits["val"], plain_transform()), workers=0)
     temperature = fit_temperature(predict_logits(load_checkpoint(out / origin.file).model, batches), labels)
     probabilities = score_all(load_scorer(out, variant, temperature), read_crops(out, splits["val"]))
     return Calibration(temperature, choose_threshold(labels, probabilities))
+
+
+def check_temperature(out: Path, variant: Variant, calibration: Calibration) -> None:
+    """Raise `TrainingFailed` for a file with another temperature inside than the threshold was chosen with."""
+    inside = read_record(out, variant.stage)["results"].get("temperature")
+    if inside != calibration.temperature:
+        raise TrainingFailed(
+            f"expected {variant.file} with the temperature {calibration.temperature:g} of {CALIBRATION_FILE} inside,"
+            f" got {inside}: `evaluate` has run since; run {command(variant.stage, out)} and `compare` again"
+        )
 
 
 def compare_scores(own: NDArray[np.float64], expected: NDArray[np.float64], threshold: float) -> Parity:

@@ -26,12 +26,12 @@ from training.daisee import Clip
 from training.drops import Drop, Reason
 from training.errors import TrainingFailed
 from training.files import read_json, write_bytes, write_json
+from training.images import JPEG_QUALITY, to_jpeg
 from training.index import Face
 from training.pool import each
 from training.splits import CLASSES
 
 FRAMES_PER_SECOND = 5
-JPEG_QUALITY = 95
 USUAL_RATE = 30.0
 """Frames per second of DAiSEE's webcams: taken where a file's own number cannot be right."""
 
@@ -144,7 +144,7 @@ def extract_clip(task: Task) -> tuple[Clip, Extracted]:
     extracted = Extracted()
     try:
         cut_faces(task, extracted)
-    except (av.FFmpegError, cv2.error, OSError, ValueError, MemoryError) as error:
+    except (av.FFmpegError, cv2.error, ValueError, MemoryError) as error:
         reason = Reason.ENDS_EARLY if extracted.frames else Reason.DOES_NOT_OPEN
         extracted.drops.append(_drop(task.clip, reason, detail=_first_line(error)))
     write_record(task, identity, extracted)
@@ -179,7 +179,7 @@ def cut_faces(task: Task, extracted: Extracted) -> None:
             extracted.drops.append(_drop(clip, Reason.NO_FACE, frame))
             continue
         file = f"faces/{CLASSES[clip.label]}/{task.name}_{frame:05d}.jpg"
-        write_bytes(task.run / file, encode(crop_face(bgr, box, task.crop_scale)))
+        write_bytes(task.run / file, to_jpeg(crop_face(bgr, box, task.crop_scale)))
         where = (round(box.left, 1), round(box.top, 1), round(box.side, 1))
         extracted.faces.append(
             Face(file, clip.person, clip.clip, clip.part, clip.engagement, clip.label, frame, round(seconds, 3), *where)
@@ -222,12 +222,6 @@ def sampled_frames(clip: Clip, drops: list[Drop]) -> Iterator[tuple[int, float, 
             drops.append(_drop(clip, Reason.ENDS_EARLY, detail=f"{number + broken} of {stream.frames} frames"))
 
 
-def encode(crop: Pixels) -> bytes:
-    """JPEG of (H, W, 3) uint8 RGB."""
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return data.tobytes()
-
-
 def safe(name: str) -> str:
     """`name` for use in a file name between underscores; what had to be changed carries a hash and stays unique."""
     if re.fullmatch(r"[A-Za-z0-9-]{1,64}", name):
@@ -247,6 +241,6 @@ def _drop(clip: Clip, reason: Reason, frame: int | None = None, detail: str = ""
 
 
 def _first_line(error: BaseException) -> str:
-    if isinstance(error, av.FFmpegError | OSError) and error.strerror:
+    if isinstance(error, av.FFmpegError) and error.strerror:
         return error.strerror  # without the path, which is this machine's
     return (str(error).splitlines() or [type(error).__name__])[0][:200]

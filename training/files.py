@@ -16,8 +16,6 @@ from training.errors import TrainingFailed
 CHUNK_BYTES = 1 << 20
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-NOT_ALLOWED = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
-"""The last three: a file stands where a folder should be, or a folder where the file should be."""
 
 
 @contextmanager
@@ -25,7 +23,7 @@ def writing(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to; it takes `path`'s place when the block ends well, and goes when it does not.
 
     Its name keeps the suffix, since many writers choose the format by it.
-    Raises `TrainingFailed` when the disk is full or the folder cannot be written.
+    Raises `TrainingFailed` when the disk is full or the file cannot be written.
     """
     aside = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
@@ -33,17 +31,18 @@ def writing(path: Path) -> Iterator[Path]:
         yield aside
         aside.replace(path)
     except OSError as error:
-        if error.errno in NO_ROOM:
-            raise TrainingFailed(
-                f"expected room on the disk for {path}, got none: free some and run the command again;"
-                " what is done so far stays done"
-            ) from error
-        if error.errno in NOT_ALLOWED:
-            raise TrainingFailed(f"expected to be allowed to write {path}, got: {error.strerror}") from error
-        raise
+        raise _refused(path, error) from error
     finally:
         with suppress(OSError):  # where there is no such folder, the error above is the one to hear about
             aside.unlink()
+
+
+def remove(path: Path) -> None:
+    """Take a file away if it is there. Raises `TrainingFailed`."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise _refused(path, error) from error
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -83,3 +82,14 @@ def sha256_of(path: Path) -> str:
         while piece := stream.read(CHUNK_BYTES):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def _refused(path: Path, error: OSError) -> TrainingFailed:
+    if error.errno in NO_ROOM:
+        return TrainingFailed(
+            f"expected room on the disk for {path}, got none: free some and run the command again;"
+            " what is done so far stays done"
+        )
+    return TrainingFailed(
+        f"expected to be allowed to write {path}, got: {error.strerror or error}: change that, or take another --out"
+    )

@@ -22,7 +22,7 @@ from training.distributed import World, joined
 from training.errors import TrainingFailed
 from training.files import sha256_of, writing
 from training.metrics import binary_metrics, sigmoid
-from training.model import ARCHITECTURE, MODEL_FILE, AttentiveMobileNetV2, count, save_checkpoint
+from training.model import ARCHITECTURE, MODEL_FILE, AttentiveMobileNetV2, count, read_tensors, save_checkpoint
 from training.schedule import Phase, Progress, Row, lower_rate
 from training.splits import SPLITS_FILE, Splits, load_splits
 from training.stage import Stage
@@ -160,7 +160,7 @@ class Fit:
 
     def _left_behind(self) -> dict[str, Any] | None:
         """What a killed run of this same training left. Raises `TrainingFailed`."""
-        if not self._last.is_file():
+        if self._config.force or not self._last.is_file():
             return None
         left = read_last(self._last, self.model)
         for what, own in self._identity.items():
@@ -168,7 +168,7 @@ class Fit:
                 self._world.say(f"{self._last} is of other {what}: starting anew")
                 return None
         row = left["progress"]["history"][-1]
-        self._world.say(f"going on after {row['stage']} epoch {row['epoch']} (delete {self._last} to start anew)")
+        self._world.say(f"going on after {row['stage']} epoch {row['epoch']} (--force starts anew)")
         return left
 
     @property
@@ -307,15 +307,14 @@ class Fit:
 
 def read_last(path: Path, model: nn.Module) -> dict[str, Any]:
     """The checkpoint of an unfinished training of a network like `model`. Raises `TrainingFailed`."""
+    advice = "delete it to start anew, or take another --out"
+    left = read_tensors(path, what="a checkpoint of `fit`", advice=advice)
     try:
-        left = torch.load(path, map_location="cpu", weights_only=True)
         architecture, shapes = left["architecture"], {name: value.shape for name, value in left["model"].items()}
-    except Exception as error:  # torch.load raises anything, from OSError to UnpicklingError
-        first = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise TrainingFailed(f"expected a checkpoint of `fit` at {path}, got: {first}: delete it") from error
+    except (KeyError, AttributeError) as error:
+        raise TrainingFailed(f"expected a checkpoint of `fit` at {path}, got {error!r}: {advice}") from error
     if architecture != ARCHITECTURE or shapes != {name: value.shape for name, value in model.state_dict().items()}:
         raise TrainingFailed(
-            f"expected a checkpoint of {ARCHITECTURE} at {path}, got another architecture ({architecture}):"
-            " delete it to start anew, or take another --out"
+            f"expected a checkpoint of {ARCHITECTURE} at {path}, got another architecture ({architecture}): {advice}"
         )
-    return left  # type: ignore[no-any-return]
+    return left

@@ -75,7 +75,8 @@ def engine_set(engine: str) -> Iterator[None]:
     before = torch.backends.quantized.engine
     if engine not in usable_engines():
         raise TrainingFailed(
-            f"expected a PyTorch with the quantized engine {engine!r}, got one with {', '.join(usable_engines())}"
+            f"expected a PyTorch with the quantized engine {engine!r}, got one with {', '.join(usable_engines())}:"
+            " run `quantize` again on this machine, which leaves out what cannot run here"
         )
     torch.backends.quantized.engine = engine
     try:
@@ -115,10 +116,14 @@ def load_fx(path: Path) -> QuantizedModel:
             _silence()
             document = torch.load(path, map_location="cpu", weights_only=True)
         state, engine = document["model_state_dict"], document["engine"]
-    except Exception as error:  # torch.load raises anything, from OSError to UnpicklingError
-        first = (str(error).splitlines() or [type(error).__name__])[0]
+    except OSError as error:
         raise TrainingFailed(
-            f"expected a quantized {ARCHITECTURE} at {path}, got: {first}: run `edgeattend train quantize`"
+            f"expected a quantized {ARCHITECTURE} at {path}, got: {error.strerror}: run `edgeattend train quantize`"
+        ) from error
+    except Exception as error:  # anything; not repeated, since torch's advice is to let the file run code
+        raise TrainingFailed(
+            f"expected a quantized {ARCHITECTURE} at {path}, got a file that is damaged or another one:"
+            " run `edgeattend train quantize` again"
         ) from error
     quantized = _converted(AttentiveMobileNetV2(), None, engine)
     try:
@@ -126,9 +131,10 @@ def load_fx(path: Path) -> QuantizedModel:
             _silence()
             quantized.graph.load_state_dict(state)
     except (RuntimeError, KeyError, AttributeError, TypeError) as error:
-        first = str(error).splitlines()[-1].strip()[:200]
+        last = (str(error).splitlines() or [repr(error)])[-1].strip()[:200]
         raise TrainingFailed(
-            f"expected a quantized {ARCHITECTURE} at {path}, got another architecture ({first})"
+            f"expected a quantized {ARCHITECTURE} at {path}, got another architecture ({last}):"
+            " run `edgeattend train quantize` again"
         ) from error
     return quantized
 

@@ -6,12 +6,13 @@ onnx; `bare` is Python with numpy, what all have in common. OpenCV is in the oth
 
 from __future__ import annotations
 
+import ctypes
 import json
-import resource
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,12 +62,31 @@ def peak_bytes() -> int:
     Linux counts the parent's memory at the time of the fork into `ru_maxrss` (exec keeps the maximum of both), and
     the parent here has torch loaded: /proc has the figure of this program alone.
     """
+    if sys.platform == "win32":
+        return _peak_bytes_on_windows()
     if STATUS.is_file():
         for line in STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
+    import resource  # noqa: PLC0415 - Windows has none
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _peak_bytes_on_windows() -> int:
+    """PROCESS_MEMORY_COUNTERS.PeakWorkingSetSize: two DWORDs, then eight SIZE_Ts of which it is the first."""
+
+    class Counters(ctypes.Structure):
+        _fields_ = (("two", ctypes.c_uint32 * 2), ("peak", ctypes.c_size_t), ("others", ctypes.c_size_t * 7))
+
+    counters = Counters()
+    counters.two[0] = ctypes.sizeof(counters)
+    kernel: Any = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined]
+    this_process = ctypes.c_void_p(-1)
+    if not kernel.K32GetProcessMemoryInfo(this_process, ctypes.byref(counters), ctypes.sizeof(counters)):
+        raise OSError("expected Windows to tell this process's memory, got nothing")
+    return int(counters.peak)
 
 
 def score_some(runtime: str, path: Path) -> None:

@@ -106,23 +106,30 @@ def save_checkpoint(path: Path, model: nn.Module, *, split_sha256: str, meta: di
         torch.save(document, stream)
 
 
+def read_tensors(path: Path, *, what: str, advice: str) -> dict[str, Any]:
+    """What torch saved at `path`. Raises `TrainingFailed`: "expected `what` at `path`, got …: `advice`"."""
+    try:
+        document = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise TrainingFailed(f"expected {what} at {path}, got: {error.strerror or error}: {advice}") from error
+    except Exception as error:  # anything; not repeated, since torch's advice is to let the file run code
+        raise TrainingFailed(
+            f"expected {what} at {path}, got a file that is damaged or holds more than tensors: {advice}"
+        ) from error
+    if not isinstance(document, dict):
+        raise TrainingFailed(f"expected {what} at {path}, got {type(document).__name__}: {advice}")
+    return document
+
+
 def load_checkpoint(path: Path) -> Checkpoint:
     """A float model of this architecture, whole or structurally pruned: the tensors' shapes say which.
 
     Also takes the reference's own files, which hold the bare state dict. Raises `TrainingFailed`.
     """
-    try:
-        document = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise TrainingFailed(f"expected a checkpoint of {ARCHITECTURE} at {path}, got: {error.strerror}") from error
-    except Exception as error:  # anything; not repeated, since torch's advice is to let the file run code
-        raise TrainingFailed(
-            f"expected a checkpoint of {ARCHITECTURE} at {path}, got a file that is damaged or holds more than tensors:"
-            " take a copy that is whole, or train it again"
-        ) from error
-    state = document.get("model_state_dict", document) if isinstance(document, dict) else None
-    if not isinstance(state, dict):
-        raise TrainingFailed(f"expected a checkpoint of {ARCHITECTURE} at {path}, got {type(document).__name__}")
+    document = read_tensors(
+        path, what=f"a checkpoint of {ARCHITECTURE}", advice="take a copy that is whole, or train it again"
+    )
+    state = document.get("model_state_dict", document)
     model = AttentiveMobileNetV2()
     try:
         shrink_to(model, state)

@@ -7,8 +7,8 @@ how well it remembers them. Only a test on new people says how it will do on new
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.random import Generator
@@ -17,7 +17,7 @@ from sklearn.model_selection import train_test_split
 
 from training.errors import TrainingFailed
 from training.index import Face
-from training.splits import PARTS, Part, check_part
+from training.splits import PARTS, Labelled, Part, check_part
 
 SHARES: dict[Part, float] = {"train": 0.70, "val": 0.15, "test": 0.15}
 
@@ -43,17 +43,30 @@ FRAMES_WARNING = (
 )
 
 
+class OfPerson(Labelled, Protocol):
+    """A clip or a face."""
+
+    @property
+    def person(self) -> str:
+        """Who it shows."""
+
+    @property
+    def part(self) -> Part:
+        """DAiSEE's own."""
+
+
 def partition(faces: Sequence[Face], split: str, seed: int) -> dict[Part, list[Face]]:
     """Every face in one part, each part in the order of person, clip and frame, whatever the order of `faces`.
 
     `split`: subject, official or frames, as at the command line. Raises `TrainingFailed` when a part would not get
     faces of both classes, or a person is in two official parts.
     """
+    check_people(faces, split)
     ordered = in_order(faces)
     if split == "subject":
         parts = _by_persons(ordered, seed)
     elif split == "official":
-        parts = _by_folders(ordered)
+        parts = {part: [face for face in ordered if face.part == part] for part in PARTS}
     elif split == "frames":
         places = by_frames([face.label for face in ordered], seed)
         parts = {part: [ordered[place] for place in places[part]] for part in PARTS}
@@ -62,6 +75,14 @@ def partition(faces: Sequence[Face], split: str, seed: int) -> dict[Part, list[F
     for part in PARTS:
         check_part(part, parts[part])
     return parts
+
+
+def check_people(items: Iterable[OfPerson], split: str) -> None:
+    """Raise `TrainingFailed` unless people allow `split`; of the clips already, before hours go into their faces."""
+    if split == "official":
+        _check_one_part_each(items)
+    elif split == "subject":
+        _check_enough(items)
 
 
 def warning(split: str) -> str | None:
@@ -91,13 +112,10 @@ def by_frames(labels: Sequence[int], seed: int) -> dict[Part, list[int]]:
     return {"train": sorted(train.tolist()), "val": sorted(val.tolist()), "test": sorted(test.tolist())}
 
 
-def _by_folders(faces: Sequence[Face]) -> dict[Part, list[Face]]:
-    """DAiSEE's own parts."""
-    parts: dict[Part, list[Face]] = {part: [] for part in PARTS}
+def _check_one_part_each(items: Iterable[OfPerson]) -> None:
     parts_of: defaultdict[str, set[Part]] = defaultdict(set)
-    for face in faces:
-        parts[face.part].append(face)
-        parts_of[face.person].add(face.part)
+    for item in items:
+        parts_of[item.person].add(item.part)
     twice = [person for person, found in parts_of.items() if len(found) > 1]
     if twice:
         named = "; ".join(
@@ -109,7 +127,19 @@ def _by_folders(faces: Sequence[Face]) -> dict[Part, list[Face]]:
             f"expected every person in one official part, got {len(twice)} in several ({named}{more}): use"
             " --split subject, or move each person's clips into one of Train, Validation and Test"
         )
-    return parts
+
+
+def _check_enough(items: Iterable[OfPerson]) -> None:
+    holders: tuple[set[str], set[str]] = (set(), set())
+    for item in items:
+        holders[item.label].add(item.person)
+    not_attentive, attentive = map(len, holders)
+    if min(not_attentive, attentive) < len(PARTS):
+        raise TrainingFailed(
+            f"expected at least {len(PARTS)} persons with attentive faces and {len(PARTS)} with not attentive ones for"
+            f" --split subject, got {attentive} and {not_attentive} (of {len(set.union(*holders))} persons): give more"
+            " people"
+        )
 
 
 def _by_persons(faces: Sequence[Face], seed: int) -> dict[Part, list[Face]]:
@@ -129,12 +159,6 @@ def _by_persons(faces: Sequence[Face], seed: int) -> dict[Part, list[Face]]:
     for face in faces:
         counts[numbers[face.person], [face.label, 2]] += 1
     counts[:, 3] = 1
-    holders = (counts[:, :2] > 0).sum(axis=0)
-    if holders.min() < len(PARTS):
-        raise TrainingFailed(
-            f"expected at least {len(PARTS)} persons with attentive faces and {len(PARTS)} with not attentive ones for"
-            f" --split subject, got {holders[1]} and {holders[0]} (of {len(numbers)} persons): give more people"
-        )
     draws = np.random.default_rng(seed)
     best, part_of = np.inf, np.zeros(len(counts), np.int64)
     for _ in range(TRIES):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import chain
 from typing import TypeVar
 
 import cv2
@@ -20,6 +21,9 @@ Result = TypeVar("Result")
 WAITING_PER_PROCESS = 4
 """Tasks handed out ahead: enough that no process waits, few enough that Ctrl-C ends within seconds."""
 
+MOST_PROCESSES = 61
+"""Windows cannot wait for more at a time."""
+
 
 def each(
     work: Callable[[Task], Result],
@@ -29,18 +33,22 @@ def each(
 ) -> Generator[Result]:
     """The results of `work`, a module's function, in the order in which they get done.
 
-    `jobs`: processes, by default one per core. A task that kills its process (a codec's crash, no memory) gives
-    `crashed(task)`; without `crashed` that is an error. What `work` raises comes out here, and the rest is cancelled.
+    `jobs`: processes, by default one per usable core. A task that kills its process (a codec's crash, no memory)
+    gives `crashed(task)`; without `crashed` that is an error. What `work` raises comes out here, and the rest is
+    cancelled.
     """
-    count = jobs or os.cpu_count() or 1
+    count = min(jobs or usable_cores(), MOST_PROCESSES)
     left = iter(tasks)
-    suspects: list[Task] = []
     while True:
         running: dict[Future[Result], Task] = {}
         try:
             with _processes(count) as pool:
                 for task in left:
-                    running[pool.submit(work, task)] = task
+                    try:
+                        running[pool.submit(work, task)] = task
+                    except BrokenProcessPool:  # since the last result; this task was not handed out
+                        left = chain([task], left)
+                        raise
                     if len(running) >= count * WAITING_PER_PROCESS:
                         yield from _done(running)
                 while running:
@@ -48,12 +56,15 @@ def each(
         except BrokenProcessPool:
             if crashed is None:
                 raise
-            suspects = list(running.values())  # one of them did it
-        for suspect in suspects:
-            yield _alone(work, suspect, crashed)
-        if not suspects:
+        else:
             return
-        suspects = []
+        for suspect in running.values():  # one of them did it
+            yield _alone(work, suspect, crashed)
+
+
+def usable_cores() -> int:
+    """Fewer than the machine has where a batch system or taskset gives this process a share."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _done(running: dict[Future[Result], Task]) -> Iterator[Result]:
@@ -64,13 +75,11 @@ def _done(running: dict[Future[Result], Task]) -> Iterator[Result]:
         yield result
 
 
-def _alone(work: Callable[[Task], Result], task: Task, crashed: Callable[[Task], Result] | None) -> Result:
+def _alone(work: Callable[[Task], Result], task: Task, crashed: Callable[[Task], Result]) -> Result:
     try:
         with _processes(1) as pool:
             return pool.submit(work, task).result()
     except BrokenProcessPool:
-        if crashed is None:
-            raise
         return crashed(task)
 
 

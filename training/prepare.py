@@ -21,10 +21,11 @@ from training.balance import Planned, balance, reference_order, shortages
 from training.daisee import Clip, Daisee, read_daisee
 from training.errors import TrainingFailed
 from training.extract import Extracted, Task, extract, read_done
-from training.index import Face, write_index
-from training.partition import in_order, partition, warning
+from training.files import remove
+from training.index import Face, read_index, write_index
+from training.partition import check_people, in_order, partition, warning
 from training.sheets import Tile, write_sheet
-from training.splits import CLASSES, PARTS, SPLITS_FILE, Part, Sample, check_part, save_splits
+from training.splits import CLASSES, PARTS, SPLITS_FILE, Part, Sample, check_part, load_splits, save_splits
 from training.stage import Stage, name_in, read_record
 from training.summary import summarise, write_tables
 
@@ -63,6 +64,7 @@ def run(config: PrepareConfig) -> None:
             f"expected --faces to name another run than --out, got {config.out} for both: leave it out"
         )
     daisee = read_daisee(config.data)
+    check_people(daisee.clips, config.kind)
     settings: dict[str, Any] = {
         "split": config.kind,
         "seed": config.seed,
@@ -73,10 +75,11 @@ def run(config: PrepareConfig) -> None:
         "videos_sha256": daisee.fingerprint(),
     }
     stage = Stage(config.out, NAME, settings, daisee.label_files)
-    if not config.force and stage.is_current():
+    if not config.force and is_done(stage):
         typer.echo(f"`{NAME}` is done already: see {config.out / NAME} (--force does it again)")
         return
     stage.forget()
+    remove(config.out / SPLITS_FILE)  # which images it names is about to change
     source = config.faces
     extracted = cut(config, daisee) if source is None else reuse(config, source, daisee, settings)
     faces = in_order([face for found in extracted.values() for face in found.faces])
@@ -99,6 +102,17 @@ def run(config: PrepareConfig) -> None:
         typer.echo(f"{NAME}: {line}")
 
 
+def is_done(stage: Stage) -> bool:
+    """Whether there is nothing to do. The images are too many for the record: the index and the splits know them."""
+    if not stage.is_current():
+        return False
+    try:
+        load_splits(stage.run)
+    except TrainingFailed:
+        return False
+    return all((stage.run / face.file).is_file() for face in read_index(stage.run))
+
+
 def cut(config: PrepareConfig, daisee: Daisee) -> dict[Clip, Extracted]:
     """Cut the faces, and take away crops of clips, labels or settings that are no longer so."""
     extracted = extract(config.out, daisee.clips, config.crop_scale, config.jobs, again=config.force)
@@ -106,7 +120,7 @@ def cut(config: PrepareConfig, daisee: Daisee) -> dict[Clip, Extracted]:
     for name in CLASSES:
         for path in (config.out / "faces" / name).glob("*.jpg"):
             if path.relative_to(config.out).as_posix() not in current:
-                path.unlink()
+                remove(path)
     return extracted
 
 
@@ -130,7 +144,7 @@ def reuse(config: PrepareConfig, source: Path, daisee: Daisee, settings: Mapping
         if found is None:
             raise TrainingFailed(
                 f"expected the faces of clip {clip.clip} in {source}, got not all of them:"
-                f" run `edgeattend train {NAME} --data {config.data} --out {source} --force` first"
+                f" run `edgeattend train {NAME} --data {config.data} --out {source}` first"
             )
         found.faces = [replace(face, file=name_in(config.out, source / face.file)) for face in found.faces]
         extracted[clip] = found

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import typer
 from tqdm import tqdm
 
@@ -24,6 +23,7 @@ from training.model import MODEL_FILE, load_checkpoint
 from training.onnx_model import export_onnx, quantize_onnx
 from training.splits import SPLITS_FILE, Splits, load_splits
 from training.stage import Stage
+from training.subset import balanced_subset
 from training.tradeoff import (
     FILE_STEMS,
     GRAPHS,
@@ -112,7 +112,7 @@ def run(config: PruneConfig) -> None:
     best = [best_of(series(outcomes, method, finetuned=finetuned)) for method in Method for finetuned in (False, True)]
     tables = write_results(out, outcomes, baseline, describe(recovery, len(splits["train"])))
     variants = keep_best(out, cells, best, baseline)
-    variants += export_best(out, cells, splits, variants)
+    variants += export_best(out, cells, splits, variants, config.seed)
     cells.delete_checkpoints()
     stage.complete(
         outputs=[*tables, *(out / variant["file"] for variant in variants)],
@@ -193,14 +193,14 @@ def keep_best(run: Path, cells: Cells, best: list[Outcome], baseline: Measured) 
     return variants
 
 
-def export_best(run: Path, cells: Cells, splits: Splits, variants: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def export_best(
+    run: Path, cells: Cells, splits: Splits, variants: list[dict[str, Any]], seed: int
+) -> list[dict[str, Any]]:
     """ONNX files of the structural ones among `variants`, beside them; return how the record lists them.
 
     (Zeros in an ONNX file save as little as in a checkpoint, so the unstructured ones have none.)
     """
-    train = splits["train"]
-    evenly = np.linspace(0, len(train) - 1, min(CALIBRATION_IMAGES, len(train))).astype(int)
-    calibration = read_crops(run, [train[index] for index in evenly])
+    calibration = read_crops(run, balanced_subset(splits["train"], CALIBRATION_IMAGES, seed))
     found = []
     for variant in variants:
         if not variant["name"].startswith(Method.STRUCTURAL):

@@ -7,10 +7,8 @@ that shows how closely each of them follows the FP32 model.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from training.model import MODEL_FILE, Checkpoint, count, load_checkpoint
 from training.onnx_model import export_onnx, logits, quantize_onnx
 from training.splits import SPLITS_FILE, Sample, load_splits
 from training.stage import Stage
+from training.subset import balanced_subset
 
 NAME = "quantize"
 FX_FILES = {QNNPACK: "attentive_model_quantized.pth", X86: "attentive_model_quantized_x86.pth"}
@@ -116,21 +115,6 @@ def quantize(
         ranges = quantize_onnx(fp32, int8, read_crops(out, calibration))
         judge("onnx_int8", "ONNX INT8", "onnx", int8, temperature * logits(int8, crops).astype(np.float64))
     return Quantized(tuple(made), calibration, checked, reference, temperature, parity, ranges)
-
-
-def balanced_subset(samples: Iterable[Sample], size: int, seed: int) -> list[Sample]:
-    """Up to `size` images, the classes in turn, within a class everybody in turn; no augmented copies."""
-    originals = [sample for sample in samples if sample.source is None]
-    drawn: Counter[tuple[int, str]] = Counter()
-    rounds: tuple[list[tuple[int, Sample]], ...] = ([], [])
-    for index in np.random.default_rng(seed).permutation(len(originals)):
-        sample = originals[index]
-        rounds[sample.label].append((drawn[sample.label, sample.person], sample))
-        drawn[sample.label, sample.person] += 1
-    for classmates in rounds:
-        classmates.sort(key=lambda entry: entry[0])
-    pairs = zip_longest(*([sample for _, sample in classmates] for classmates in rounds))
-    return [sample for pair in pairs for sample in pair if sample is not None][:size]
 
 
 def normalised(run_folder: Path, samples: Sequence[Sample]) -> Tensor:

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from peer.perception.crop import CROP_SIDE, Pixels
-from training.errors import TrainingFailed
 from training.files import write_bytes
+from training.images import read_crop, to_jpeg
 
 COLUMNS = 8
 GAP = 8  # pixels between tiles
@@ -34,17 +34,12 @@ class Tile:
 
 def write_sheet(path: Path, title: str, tiles: Sequence[Tile], columns: int = COLUMNS) -> Path:
     """Write the tiles, row by row, as a JPEG. Raises `TrainingFailed`."""
-    _, data = cv2.imencode(
-        ".jpg",
-        cv2.cvtColor(draw_sheet(title, tiles, columns), cv2.COLOR_RGB2BGR),
-        [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY],
-    )
-    write_bytes(path, data.tobytes())
+    write_bytes(path, to_jpeg(draw_sheet(title, tiles, columns), JPEG_QUALITY))
     return path
 
 
 def draw_sheet(title: str, tiles: Sequence[Tile], columns: int = COLUMNS) -> Pixels:
-    """(H, W, 3) uint8 RGB."""
+    """(H, W, 3) uint8 RGB. Raises `TrainingFailed`."""
     lines = max((len(tile.caption) for tile in tiles), default=0)
     width, height = CROP_SIDE + GAP, CROP_SIDE + lines * LINE + GAP + 4
     rows = math.ceil(len(tiles) / columns)
@@ -52,18 +47,10 @@ def draw_sheet(title: str, tiles: Sequence[Tile], columns: int = COLUMNS) -> Pix
     _write(sheet, title, GAP, 30, 0.65)
     for index, tile in enumerate(tiles):
         top, left = TITLE + index // columns * height, GAP + index % columns * width
-        sheet[top : top + CROP_SIDE, left : left + CROP_SIDE] = read_picture(tile.picture)
+        sheet[top : top + CROP_SIDE, left : left + CROP_SIDE] = read_crop(tile.picture)
         for number, line in enumerate(tile.caption):
             _write(sheet, line, left, top + CROP_SIDE + (number + 1) * LINE - 3, 0.43)
     return sheet
-
-
-def read_picture(path: Path) -> Pixels:
-    """(160, 160, 3) uint8 RGB. Raises `TrainingFailed`."""
-    bgr = cv2.imread(str(path))
-    if bgr is None:
-        raise TrainingFailed(f"expected an image at {path}, got none: run `prepare` again with --force")
-    return np.asarray(cv2.cvtColor(cv2.resize(bgr, (CROP_SIDE, CROP_SIDE)), cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _write(sheet: Pixels, text: str, left: int, baseline: int, size: float) -> None:

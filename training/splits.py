@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from training.errors import TrainingFailed
 from training.files import read_json, write_json
+from training.stage import command
 
 CLASSES = ("not_attentive", "attentive")
 """Names of the classes 0 and 1, as in the reference; also the names of the folders."""
@@ -99,7 +100,7 @@ def load_splits(run: Path) -> Splits:
     was made from, or a part has no image or one class only.
     """
     path = run / SPLITS_FILE
-    advice = f"run `edgeattend train prepare --out {run}`"
+    advice = f"run {command('prepare', run)}"
     document = read_json(path, what="the splits", advice=advice)
     try:
         augmented = document["augmented"]
@@ -148,7 +149,7 @@ def content_hash(run: Path, parts: Mapping[Part, Iterable[Sample]]) -> str:
             except OSError as error:
                 raise TrainingFailed(
                     f"expected the image {sample.file} of {SPLITS_FILE} in {run}, got: {error.strerror or error}:"
-                    f" run `edgeattend train prepare --out {run}` again"
+                    f" run {command('prepare', run)} again"
                 ) from error
             line = f"{part}\t{sample.file}\t{sample.label}\t{sample.person}\t{hashlib.sha256(content).hexdigest()}\n"
             digest.update(line.encode())

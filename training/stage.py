@@ -14,12 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from training.errors import TrainingFailed
-from training.files import read_json, sha256_of, write_json
+from training.files import read_json, remove, sha256_of, write_json
 
 PACKAGES = (
     "edgeattend", "numpy", "opencv-python", "onnx", "onnxruntime", "pandas", "scikit-learn", "torch", "torch-pruning",
     "torchvision",
 )  # fmt: skip
+
+
+def cpu_seconds() -> float:
+    """Of this process and of those it started that have ended."""
+    return sum(os.times()[:4])
 
 
 @dataclass
@@ -35,7 +40,7 @@ class Stage:
     settings: dict[str, Any]
     inputs: list[Path]
     _started: float = field(default_factory=time.time)
-    _started_cpu: float = field(default_factory=time.process_time)
+    _started_cpu: float = field(default_factory=cpu_seconds)
 
     def __post_init__(self) -> None:
         for path in self.inputs:
@@ -67,7 +72,7 @@ class Stage:
 
     def forget(self) -> None:
         """Take the record away before outputs change: from here on the stage does not look finished."""
-        self.record.unlink(missing_ok=True)
+        remove(self.record)
 
     def complete(self, *, outputs: Iterable[Path], results: dict[str, Any]) -> None:
         """Write the record. `outputs`: files in the run folder; `results`: JSON."""
@@ -79,7 +84,7 @@ class Stage:
                 "results": results,
                 "started": datetime.fromtimestamp(self._started, UTC).isoformat(timespec="seconds"),
                 "seconds": round(time.time() - self._started, 2),
-                "cpu_seconds": round(time.process_time() - self._started_cpu, 2),
+                "cpu_seconds": round(cpu_seconds() - self._started_cpu, 2),
                 "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
                 "versions": versions(),
                 "inputs": self._hashes(self.inputs),
@@ -93,16 +98,24 @@ class Stage:
 
 def name_in(run: Path, path: Path) -> str:
     """`path` as the run folder's files name it: relative to the folder, with slashes, also where it lies outside."""
-    return Path(os.path.relpath(path, run)).as_posix()
+    try:
+        return Path(os.path.relpath(path, run)).as_posix()
+    except ValueError:  # on another drive of Windows
+        return path.resolve().as_posix()
+
+
+def command(name: str, run: Path) -> str:
+    """What to type to run stage `name`, for people."""
+    data = " --data DAiSEE" if name == "prepare" else ""
+    return f"`edgeattend train {name}{data} --out {run}`"
 
 
 def read_record(run: Path, name: str) -> dict[str, Any]:
     """The record of stage `name`. Raises `TrainingFailed` where there is none."""
-    record = read_json(
-        run / f"{name}.json", what=f"the record of `{name}`", advice=f"run `edgeattend train {name} --out {run}`"
-    )
+    path, advice = run / f"{name}.json", f"run {command(name, run)}"
+    record = read_json(path, what=f"the record of `{name}`", advice=advice)
     if not isinstance(record, dict) or not {"settings", "results", "outputs"} <= record.keys():
-        raise TrainingFailed(f"expected the record of `{name}` at {run / f'{name}.json'}, got something else")
+        raise TrainingFailed(f"expected the record of `{name}` at {path}, got something else: {advice}")
     return record
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
+
+from training.tabular import as_csv, markdown_table
 
 Row = dict[str, Any]
 
@@ -26,19 +26,15 @@ SPLIT_NAMES = {
 
 def comparison_markdown(comparison: dict[str, Any]) -> str:
     """The table with a paragraph about what was measured on what, ready to paste."""
-    cells = [list(COLUMNS), ["---"] + ["---:"] * 9 + ["---"], *(cells_of(row) for row in comparison["variants"])]
-    table = "\n".join(f"| {' | '.join(escaped(cell) for cell in line)} |" for line in cells)
+    rows = [cells_of(row) for row in comparison["variants"]]
+    table = markdown_table(COLUMNS, rows, words=(0, COLUMNS.index("Remark")))
     return f"{table}\n\n{explanation(comparison)}\n"
 
 
 def comparison_csv(comparison: dict[str, Any]) -> str:
     """One line per variant with every figure of comparison.json, unrounded."""
     rows: Sequence[Row] = comparison["variants"]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return as_csv(rows[0], (row.values() for row in rows))
 
 
 def terminal_lines(comparison: dict[str, Any]) -> list[str]:
@@ -81,22 +77,18 @@ def parameters_of(row: Row) -> str:
     return f"{whole:,}" if nonzero > 0.99 * whole else f"{whole:,} ({nonzero:,} not 0)"
 
 
-def escaped(cell: str) -> str:
-    """A cell that cannot break a Markdown table."""
-    return cell.replace("|", "\\|").replace("\n", " ")
-
-
 def explanation(comparison: dict[str, Any]) -> str:
     """What the figures were measured on, and how."""
     part, machine, split = comparison["part"], comparison["machine"], comparison["split"]
     runtimes = ", ".join(f"{name} {machine[name]}" for name in ("torch", "onnxruntime") if name in machine)
     sentences = [
         f"Measured on the {PART_NAMES[part]} part: {comparison['images']:,} images of {comparison['persons']} persons,"
-        f" split by `{split}` ({SPLIT_NAMES.get(split, 'as its settings say')}), threshold {comparison['threshold']}.",
-        "Pruning ratios and the calibration were chosen on this part, so it flatters them." if part == "val" else "",
-        f"Milliseconds are processor time per image at batch 1 and 5 in one thread, medians of {comparison['repeats']}"
-        " rounds over all models in shuffled order; the speed-up is the median of each round's ratio to the FP32"
-        f" model in torch ({machine['cpu']}, {runtimes}).",
+        f" split by `{split}` ({SPLIT_NAMES.get(split, 'as its settings say')}). Threshold {comparison['threshold']}"
+        " for every model, as in the reference; a device takes that of attention.json.",
+        "Training stopped and pruning ratios were chosen by this part, so it flatters them." if part == "val" else "",
+        f"Milliseconds are {comparison['clock']} time per image at batch 1 and 5 in one thread, medians of"
+        f" {comparison['repeats']} rounds over all models in shuffled order; the speed-up is the median of each round's"
+        f" ratio to the FP32 model in torch ({machine['cpu']}, {runtimes}).",
         "MB is 10^6 bytes. Peak RSS is of a fresh process that runs this model alone, one image at a time;"
         f" Python with numpy takes {comparison['bare_python_mib']:.0f} MiB of it.",
         *(missing_sentence(stage) for stage in comparison["missing_stages"]),

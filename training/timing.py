@@ -7,12 +7,14 @@ Times are of the processor, not of the wall; a speed-up is the median of the rou
 from __future__ import annotations
 
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -22,10 +24,13 @@ from training.variants import Scorer
 WARM_UP_ROUNDS = 3
 """Not counted: the first runs allocate, and choose their kernels."""
 
+CLOCK, CLOCK_NAME = (time.perf_counter, "wall") if sys.platform == "win32" else (time.process_time, "processor")
+"""Windows counts a process's time in ticks of 16 ms, longer than most models take."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """`ms`: median CPU time per image. `speedup`: median over the rounds of the baseline's time over this one's."""
+    """`ms`: median time per image. `speedup`: median over the rounds of the baseline's time over this one's."""
 
     ms: float
     speedup: float
@@ -34,8 +39,6 @@ class Timing:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """torch with one thread, as ONNX Runtime has it here and a device should: more of them only wait on a busy one."""
-    import torch  # noqa: PLC0415
-
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -51,9 +54,9 @@ def time_rounds(
     batch: int,
     rounds: int,
     seed: int = 0,
-    clock: Callable[[], float] = time.process_time,
+    clock: Callable[[], float] = CLOCK,
 ) -> dict[str, NDArray[np.float64]]:
-    """CPU milliseconds per image, (rounds,) for each of `scorers`; warm-up rounds come before and are dropped.
+    """Milliseconds per image, (rounds,) for each of `scorers`; warm-up rounds come before and are dropped.
 
     `crops`: (N, 160, 160, 3) uint8 RGB; a round takes the next `batch` of them, from the start again at their end.
     """

@@ -5,8 +5,6 @@ The reference's rule for the best: the largest accuracy + 0.5 x ratio, on the va
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -14,6 +12,7 @@ from pathlib import Path
 
 from training.files import write_text
 from training.plots import COLOURS, GREY, new_figure, save_figure
+from training.tabular import as_csv, markdown_table
 
 RATIO_WEIGHT = 0.5
 MB = 1e6
@@ -103,11 +102,7 @@ def series(outcomes: Iterable[Outcome], method: Method, *, finetuned: bool) -> l
 def write_table(path: Path, outcomes: Iterable[Outcome]) -> None:
     """One line per outcome, as CSV. Raises `TrainingFailed`."""
     names = ["ratio", "finetuned", *(field.name for field in fields(Measured))]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([getattr(outcome, name) for name in names] for outcome in outcomes)
-    write_text(path, text.getvalue())
+    write_text(path, as_csv(names, ([getattr(outcome, name) for name in names] for outcome in outcomes)))
 
 
 def remark(outcome: Outcome, baseline: Measured) -> str:
@@ -168,7 +163,7 @@ def write_report(path: Path, outcomes: Sequence[Outcome], baseline: Measured, fi
         " ratio are worth 5 of accuracy to it, so that without fine-tuning it may choose a model of no use.",
     ]
     for method in Method:
-        lines += ["", f"## {method.capitalize()}", "", *_table(method, outcomes), ""]
+        lines += ["", f"## {method.capitalize()}", "", _table(method, outcomes), ""]
         lines += [f"![Accuracy over ratio]({GRAPHS[method]})", ""]
         for finetuned in (False, True):
             best = best_of(series(outcomes, method, finetuned=finetuned))
@@ -176,19 +171,20 @@ def write_report(path: Path, outcomes: Sequence[Outcome], baseline: Measured, fi
     write_text(path, "\n".join(lines) + "\n")
 
 
-def _table(method: Method, outcomes: Sequence[Outcome]) -> list[str]:
+def _table(method: Method, outcomes: Sequence[Outcome]) -> str:
+    header = (
+        "Ratio", "Fine-tuned", "Parameters", "Zeros", "File", "Compressed", "Accuracy", "Balanced", "ROC-AUC", "CPU s",
+    )  # fmt: skip
     rows = [
-        "| Ratio | Fine-tuned | Parameters | Zeros | File | Compressed | Accuracy | Balanced | ROC-AUC | CPU s |",
-        "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    for finetuned in (False, True):
-        rows += [
-            f"| {each.percent} % | {'yes' if finetuned else 'no'} | {each.parameters:,} | {each.sparsity:.1%}"
-            f" | {_mb(each.size_bytes)} | {_mb(each.gzip_bytes)} | {each.accuracy:.2%} | {each.balanced_accuracy:.2%}"
-            f" | {each.roc_auc:.4f} | {each.cpu_seconds:.2f} |"
-            for each in series(outcomes, method, finetuned=finetuned)
-        ]
-    return rows
+        (
+            f"{each.percent} %", "yes" if finetuned else "no", f"{each.parameters:,}", f"{each.sparsity:.1%}",
+            _mb(each.size_bytes), _mb(each.gzip_bytes), f"{each.accuracy:.2%}", f"{each.balanced_accuracy:.2%}",
+            f"{each.roc_auc:.4f}", f"{each.cpu_seconds:.2f}",
+        )
+        for finetuned in (False, True)
+        for each in series(outcomes, method, finetuned=finetuned)
+    ]  # fmt: skip
+    return markdown_table(header, rows, words=(1,))
 
 
 def _left(outcome: Outcome) -> str:

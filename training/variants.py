@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from peer.perception.crop import Pixels
 from training.errors import TrainingFailed
 from training.files import sha256_of
-from training.stage import read_record
+from training.stage import command, read_record
 
 Scorer = Callable[[Pixels], NDArray[np.float32]]
 """(N, 160, 160, 3) uint8 RGB -> (N,) probability of "attentive"."""
@@ -87,7 +87,7 @@ def collect_variants(run: Path) -> Variants:
         if record.get("inputs", {}).get(baseline.file, baseline.sha256) != baseline.sha256:
             raise TrainingFailed(
                 f"expected the models of `{stage}` to be made from {baseline.file}, got ones of an earlier model:"
-                f" run `edgeattend train {stage} --out {run}` again"
+                f" run {command(stage, run)} again"
             )
     return Variants(tuple(found), tuple(missing))
 
@@ -107,8 +107,7 @@ def check_unchanged(run: Path, variant: Variant) -> None:
     got = "no such file" if not path.is_file() else "other bytes" if sha256_of(path) != variant.sha256 else None
     if got is not None:
         raise TrainingFailed(
-            f"expected {path} as `{variant.stage}` left it, got {got}:"
-            f" run `edgeattend train {variant.stage} --out {run}` again"
+            f"expected {path} as `{variant.stage}` left it, got {got}: run {command(variant.stage, run)} again"
         )
 
 

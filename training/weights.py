@@ -6,10 +6,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from training.errors import TrainingFailed
-from training.model import ARCHITECTURE, AttentiveMobileNetV2
+from training.model import ARCHITECTURE, AttentiveMobileNetV2, read_tensors
 from training.vision import MobileNet_V2_Weights
 
 IMAGENET = MobileNet_V2_Weights.IMAGENET1K_V1
@@ -33,14 +31,18 @@ def start_from(model: AttentiveMobileNetV2, weights: str) -> None:
     """
     if weights == "none":
         return
-    state = _downloaded() if weights == "imagenet" else _read(Path(weights))
+    if weights == "imagenet":
+        state = _downloaded()
+    else:
+        document = read_tensors(Path(weights), what="weights", advice="take --weights imagenet, none or another file")
+        state = document.get("model_state_dict", document)
     try:
         if any(name.startswith("features.") for name in state):
             backbone = {name: value for name, value in state.items() if not name.startswith("classifier.")}
             model.backbone.load_state_dict(backbone)
         else:
             model.load_state_dict(state)
-    except RuntimeError as error:
+    except (RuntimeError, AttributeError, TypeError) as error:  # also where it is no state dict at all
         first = str(error).splitlines()[-1].strip()[:200]
         raise TrainingFailed(
             f"expected weights of mobilenet_v2 or {ARCHITECTURE} in {weights}, got another architecture ({first})"
@@ -55,15 +57,3 @@ def _downloaded() -> dict[str, Any]:
             f"expected to download the ImageNet weights, got: {error}: take --weights FILE, a state dict of"
             " torchvision's mobilenet_v2 that was downloaded elsewhere, or --weights none to train from scratch"
         ) from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises anything, from OSError to UnpicklingError
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise TrainingFailed(f"expected --weights imagenet, none or a file of weights, got {path}: {first}") from error
-    state = document.get("model_state_dict", document) if isinstance(document, dict) else None
-    if not isinstance(state, dict):
-        raise TrainingFailed(f"expected a state dict in {path}, got {type(document).__name__}")
-    return state

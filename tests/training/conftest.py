@@ -97,6 +97,13 @@ def train_shortly(run: Path, splits: Splits, epochs: int = 8) -> None:
     save_checkpoint(run / "attentive_model.pth", model, split_sha256=splits.sha256, meta=meta)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whichever test comes first waits for the training: half a minute, and some minutes on a busy machine."""
+    for item in items:
+        if "tiny_original" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(400))
+
+
 @pytest.fixture(scope="session")
 def tiny_original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder that `tiny_run` copies; tests do not change it."""

@@ -256,5 +256,5 @@ def test_a_face_that_is_not_there_is_named(tmp_path: Path, content: bytes | None
     source.unlink()
     if content is not None:
         source.write_bytes(content)
-    with pytest.raises(TrainingFailed, match=f"{source.name}, got no image: run `prepare` again with --force"):
+    with pytest.raises(TrainingFailed, match=f"{source.name}, got none: run `prepare` again with --force"):
         write_augmented(tmp_path, planned)

@@ -11,7 +11,7 @@ from sklearn import metrics as sklearn_metrics
 
 from training.bootstrap import bootstrap_intervals, resampled_metrics
 from training.errors import TrainingFailed
-from training.metrics import METRIC_TITLES, binary_metrics, sigmoid
+from training.metrics import METRIC_TITLES, binary_metrics, calibration_error, sigmoid
 
 PER_PERSON = 30
 
@@ -61,6 +61,14 @@ def test_intervals_by_person_are_wider_than_those_by_image() -> None:
     by_person = bootstrap_intervals(labels, scores, persons).bounds["accuracy"]
     by_image = bootstrap_intervals(labels, scores, [str(number) for number in range(len(labels))]).bounds["accuracy"]
     assert by_person[1] - by_person[0] > 1.3 * (by_image[1] - by_image[0])
+
+
+def test_the_interval_of_the_calibration_error_holds_its_value() -> None:
+    rng = np.random.default_rng(8)
+    scores = rng.random(400)
+    labels = (rng.random(400) < scores).astype(np.int64)  # calibrated: drawing more than doubles the error
+    low, high = bootstrap_intervals(labels, scores, [str(number // 4) for number in range(400)]).bounds["ece"]
+    assert 0 <= low < calibration_error(labels, scores) < high
 
 
 def test_the_same_seed_gives_the_same_intervals() -> None:

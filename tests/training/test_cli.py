@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.conftest import ROOT
+from training.cli import main
 
 STAGES = ("prepare", "fit", "evaluate", "quantize", "prune", "compare", "export", "all", "sample")
 HEAVY = ("torch", "torchvision", "sklearn", "pandas", "matplotlib", "onnx")
@@ -51,15 +52,25 @@ edgeattend.main()
     assert done.stderr.count("\n") == 1
 
 
+def exit_code(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> object:
+    """How `python -m training ...` ends; in this process, since each new one takes seconds to load torch."""
+    monkeypatch.setattr(sys, "argv", ["training", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
+
+
 @pytest.mark.parametrize("stage", ["fit", "evaluate", "quantize", "prune", "compare", "export"])
-def test_a_stage_without_the_one_before_says_what_to_run(stage: str, tmp_path: Path) -> None:
-    done = python("-m", "training", stage, "--out", str(tmp_path))
-    assert done.returncode == 1
-    assert "expected" in done.stderr
-    assert "run" in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_a_stage_without_the_one_before_says_what_to_run(
+    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(monkeypatch, stage, "--out", tmp_path) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("training: expected ")
+    assert "run" in said
+    assert said.count("\n") == 1
 
 
-def test_wrong_usage_ends_with_two(tmp_path: Path) -> None:
-    assert python("-m", "training", "prepare", "--out", str(tmp_path)).returncode == 2
-    assert python("-m", "training", "prepare", "--out", "x", "--data", "y", "--split", "nobody").returncode == 2
+@pytest.mark.parametrize("wrong", [[], ["--data", "y", "--split", "nobody"], ["--data", "y", "--seed", "-1"]])
+def test_wrong_usage_ends_with_two(wrong: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert exit_code(monkeypatch, "prepare", "--out", tmp_path, *wrong) == 2

@@ -19,6 +19,7 @@ from training.errors import TrainingFailed
 from training.label_layout import Rectangle, place_labels
 from training.latency_plot import draw_comparison, in_panels
 from training.memory import BARE, Memory, measure
+from training.splits import PARTS, load_splits, save_splits
 from training.tables import comparison_markdown, parameters_of, terminal_lines
 from training.variants import collect_variants
 
@@ -76,6 +77,14 @@ def test_what_is_done_is_left_alone_until_a_model_changes(
 def test_the_training_part_is_refused(run: Path) -> None:
     with pytest.raises(ConfigInvalid, match=r"expected --part val or test, got 'train'"):
         compare.run(CompareConfig(run, part="train"))
+
+
+def test_a_model_of_other_splits_is_refused_since_it_may_know_the_test_images(run: Path) -> None:
+    splits = load_splits(run)
+    save_splits(run, {part: splits[part] if part == "train" else splits[part][1:] for part in PARTS}, splits.settings)
+    with pytest.raises(TrainingFailed, match=r"attentive_model.pth to be trained on the splits .*run `fit` again"):
+        compare.run(CompareConfig(run, repeats=1))
+    assert not (run / "comparison.json").exists()
 
 
 def test_a_changed_model_is_refused_and_nothing_looks_finished(run: Path) -> None:

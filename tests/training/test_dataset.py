@@ -10,16 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.dataset import (
-    CropDataset,
-    loader,
-    plain_transform,
-    predict_logits,
-    read_crop,
-    read_crops,
-    train_transform,
-)
+from training.dataset import CropDataset, loader, plain_transform, predict_logits, read_crops, train_transform
 from training.errors import TrainingFailed
+from training.images import read_crop
 from training.model import IMAGENET_MEAN, IMAGENET_STD, load_checkpoint
 from training.splits import Sample, load_splits
 

@@ -18,7 +18,7 @@ from training.errors import TrainingFailed
 from training.evaluate import EvaluateConfig, run, summary
 from training.evaluation import Evaluation, assess
 from training.evaluation_report import report
-from training.metrics import binary_metrics
+from training.metrics import binary_metrics, sigmoid
 from training.model import load_checkpoint, save_checkpoint
 from training.splits import Part, Sample, Splits
 
@@ -44,11 +44,12 @@ def test_the_numbers_are_those_of_the_predictions(evaluated: Path) -> None:
     numbers = json.loads((evaluated / "evaluate" / "metrics.json").read_text())
     rows = rows_of(evaluated / "evaluate" / "predictions.csv")
     labels = [int(row["label"]) for row in rows]
-    probabilities = [float(row["probability"]) for row in rows]
+    logits = np.array([float(row["logit"]) for row in rows])
+    probabilities = sigmoid(logits, calibration.temperature)
+    assert [float(row["probability"]) for row in rows] == pytest.approx(probabilities.tolist(), abs=1e-5)
     expected = binary_metrics(labels, probabilities, calibration.threshold)
     assert numbers["test"]["calibrated"]["metrics"] == pytest.approx(expected, abs=1e-4)
-    logits = np.array([float(row["logit"]) for row in rows])
-    raw = binary_metrics(labels, 1 / (1 + np.exp(-logits)))
+    raw = binary_metrics(labels, sigmoid(logits))
     assert numbers["test"]["trained"]["metrics"] == pytest.approx(raw, abs=1e-4)
     assert all((row["label"] == "1") == ("/attentive/" in row["file"]) for row in rows)
     assert numbers["test"]["images"] == len(rows)

@@ -13,12 +13,13 @@ from peer.perception.classifier import AttentionClassifier
 from signaling.errors import ModelUnavailable
 from tests.training.made_run import TEMPERATURE, THRESHOLD, listed, made_original, record, row, write_comparison
 from training import export
+from training.calibration import Calibration, save_calibration
 from training.card import Parity
 from training.choice import choose
-from training.dataset import read_crop
 from training.errors import TrainingFailed
 from training.export import ExportConfig, check_parity
 from training.files import sha256_of
+from training.images import read_crop
 from training.model import PARAMETERS
 from training.splits import load_splits
 from training.stage import read_record
@@ -134,6 +135,26 @@ def test_a_pruned_model_has_a_temperature_and_a_threshold_of_its_own(run: Path) 
     assert AttentionClassifier(run / "attention.onnx").card.threshold == card["threshold"]
 
 
+def test_a_file_with_an_older_temperature_inside_is_refused(run: Path) -> None:
+    splits = load_splits(run)
+    save_calibration(run, Calibration(2 * TEMPERATURE, 0.3), split_sha256=splits.sha256, validation={})
+    with pytest.raises(TrainingFailed, match=r"temperature 2.6 of calibration.json inside, got 1.3.*train quantize"):
+        export.run(ExportConfig(run))
+    assert not (run / "attention.onnx").exists()
+
+
+def test_the_card_puts_file_and_fp32_side_by_side_at_one_threshold(run: Path) -> None:
+    document = json.loads((run / "comparison.json").read_text())
+    document["variants"][0]["balanced_accuracy"] = 0.9123
+    document["variants"][1]["balanced_accuracy"] = 0.9101
+    (run / "comparison.json").write_text(json.dumps(document))
+    export.run(ExportConfig(run))
+    assert (
+        "both at threshold 0.5 on the test part: balanced accuracy 0.910, FP32 0.912"
+        in (run / "model-card.md").read_text()
+    )
+
+
 def test_another_folder_gets_model_and_card(run: Path, tmp_path: Path) -> None:
     target = tmp_path / "device" / "models"
     export.run(ExportConfig(run, to=target))
@@ -152,7 +173,7 @@ def test_a_file_that_does_not_say_what_pytorch_says_is_refused(run: Path, capsys
         listed("onnx_fp32", "ONNX FP32", "attentive_fp32.onnx", parameters=PARAMETERS),
         listed("onnx_int8", "ONNX INT8", "attentive_int8.onnx", parameters=PARAMETERS),
     ]
-    record(run, "quantize", models, inputs=[run / "attentive_model.pth"])
+    record(run, "quantize", models, inputs=[run / "attentive_model.pth"], temperature=TEMPERATURE)
     write_comparison(run, fp32=0.9, onnx_fp32=0.9)
     with pytest.raises(TrainingFailed, match=r"expected attentive_fp32.onnx to give probabilities within 0.001 of"):
         export.run(ExportConfig(run))

@@ -139,15 +139,16 @@ def test_a_damaged_record_means_that_the_clip_is_done_again(tmp_path: Path, vide
     assert read_done(task) is None
 
 
-def test_a_full_disk_ends_the_work_and_the_clip_is_not_done(
-    tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("code", "expected"), [(errno.ENOSPC, "room on the disk for"), (errno.EIO, "to be allowed")])
+def test_a_disk_that_takes_no_more_ends_the_work_and_the_clip_is_not_done(
+    tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch, code: int, expected: str
 ) -> None:
     def full(path: Path, _: bytes) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        raise OSError(code, os.strerror(code), str(path))
 
     task = task_of(tmp_path, video)
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(TrainingFailed, match=r"expected room on the disk for .*jpg, got none: free some"):
+    with pytest.raises(TrainingFailed, match=rf"expected {expected} .*jpg, got"):
         extract_clip(task)
     assert not task.record.exists()
 

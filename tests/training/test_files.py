@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from training.errors import TrainingFailed
-from training.files import read_json, sha256_of, write_bytes, write_json, write_text, writing
+from training.files import read_json, remove, sha256_of, write_bytes, write_json, write_text, writing
 
 FULL = Path("/dev/full")
 """A device on which every write finds the disk full."""
@@ -65,8 +65,8 @@ def test_a_used_up_quota_is_a_full_disk(tmp_path: Path) -> None:
         raise OSError(errno.EDQUOT, "Disk quota exceeded")
 
 
-@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
-def test_a_folder_that_may_not_be_written_is_said(tmp_path: Path, code: int) -> None:
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.EIO, errno.ENAMETOOLONG])
+def test_a_file_that_cannot_be_written_is_said(tmp_path: Path, code: int) -> None:
     told = pytest.raises(TrainingFailed, match=r"expected to be allowed to write .*model\.bin, got: no")
     with told, writing(tmp_path / "model.bin"):
         raise OSError(code, "no")
@@ -79,6 +79,17 @@ def test_a_file_where_a_folder_should_be_and_the_other_way_round_are_said(tmp_pa
     with pytest.raises(TrainingFailed, match="expected to be allowed to write"):
         write_bytes(tmp_path / name, b"new")
     assert {entry.name for entry in tmp_path.iterdir()} == {"file", "folder"}
+
+
+def test_a_file_is_taken_away_and_one_that_cannot_be_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    path.write_text("{}")
+    remove(path)
+    remove(path)
+    assert not path.exists()
+    path.mkdir()
+    with pytest.raises(TrainingFailed, match=r"expected to be allowed to write .*record\.json"):
+        remove(path)
 
 
 @pytest.mark.parametrize("value", [float("nan"), [float("inf")]])

@@ -132,6 +132,13 @@ def test_after_a_run_with_other_settings_or_images_it_starts_anew(
     assert [row["stage"] for row in history(small_run)] == ["head"]
 
 
+def test_force_starts_anew_whatever_a_killed_run_left(small_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    leave_behind(small_run).write_bytes(b"no checkpoint")
+    run(small_config(small_run, finetune_epochs=0, force=True))
+    assert "going on" not in capsys.readouterr().out
+    assert [row["stage"] for row in history(small_run)] == ["head"]
+
+
 @pytest.mark.parametrize(
     "other", [{"architecture": "ResNet"}, {"model": {"conv1.weight": torch.zeros(1)}}], ids=["name", "weights"]
 )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -26,6 +29,20 @@ def minus(number: int) -> int:
 def test_every_task_gives_its_result_though_one_takes_its_process_down() -> None:
     found = sorted(each(square, range(10, 16), 2, minus))
     assert found == [-13, 100, 121, 144, 196, 225]
+
+
+def test_a_task_that_finds_the_processes_dead_is_handed_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    submit = ProcessPoolExecutor.submit
+    refused: list[Any] = []
+
+    def dead_once(pool: ProcessPoolExecutor, work: Any, task: int) -> Future[Any]:
+        if task == 3 and not refused:
+            refused.append(task)
+            raise BrokenProcessPool
+        return submit(pool, work, task)
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", dead_once)
+    assert sorted(each(square, [2, 3, 4], 1, minus)) == [4, 9, 16]
 
 
 def test_what_the_work_raises_comes_out_and_the_rest_is_left() -> None:

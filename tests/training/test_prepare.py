@@ -160,6 +160,17 @@ def test_a_killed_run_goes_on_where_it_stopped(prepared: Path, tree_original: Pa
     assert again == {record.relative_to(prepared).as_posix() for record in killed}
 
 
+@pytest.mark.parametrize("used", [True, False], ids=["in the splits", "spare"])
+def test_an_image_that_is_gone_is_cut_again(prepared: Path, tree_original: Path, used: bool) -> None:
+    whole = load_splits(prepared)
+    files = {sample.source or sample.file for part in PARTS for sample in whole[part]}
+    gone = next(face.file for face in read_index(prepared) if (face.file in files) == used)
+    (prepared / gone).unlink()
+    run(config(tree_original, prepared))
+    assert (prepared / gone).is_file()
+    assert load_splits(prepared).sha256 == whole.sha256
+
+
 def test_new_labels_make_it_run_again_and_touch_only_their_clips(prepared: Path, tree: Path) -> None:
     labels = [tree / "Labels" / f"{name}Labels.csv" for name in ("Validation", "All")]
     for path in labels:
@@ -225,13 +236,13 @@ def test_faces_of_another_scale_or_other_data_or_no_run_are_refused(
         run(config(tree_original, tmp_path / "a", faces=tmp_path))
 
 
-def test_a_person_in_two_official_parts_is_refused_and_nothing_looks_finished(prepared: Path, tree: Path) -> None:
+def test_a_person_in_two_official_parts_is_refused_before_any_face_is_cut(tree: Path, tmp_path: Path) -> None:
     clip = video_path(tree, "110001", "1100011001").parent
     shutil.copytree(clip.parent, tree / "DataSet" / "Test" / "110001")
     shutil.rmtree(clip)
     with pytest.raises(TrainingFailed, match=r"expected every person in one official part, got .*110001 in train and"):
-        run(config(tree, prepared, split="official"))
-    assert not (prepared / "prepare.json").exists()
+        run(config(tree, tmp_path / "run", split="official"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_full_disk_is_said_and_the_next_run_goes_on(

@@ -171,7 +171,9 @@ def test_a_deleted_checkpoint_is_made_again_when_it_is_wanted(done: Path, tmp_pa
 def test_a_model_of_other_splits_is_refused(tiny_run: Path, config: PruneConfig) -> None:
     model = load_checkpoint(tiny_run / "attentive_model.pth").model
     save_checkpoint(tiny_run / "attentive_model.pth", model, split_sha256="0" * 64, meta={})
-    with pytest.raises(TrainingFailed, match=r"to be trained on the splits .*got 000000000000.*run `fit` again"):
+    with pytest.raises(
+        TrainingFailed, match=r"to be trained on the splits .*got a model of the splits 000000000000.*run `fit` again"
+    ):
         run(replace(config, out=tiny_run))
 
 

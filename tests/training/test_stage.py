@@ -70,6 +70,12 @@ def test_forgetting_twice_is_fine(run: Path) -> None:
     make_stage(run).forget()
 
 
+def test_a_file_where_the_run_folder_should_be_is_said(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+    with pytest.raises(TrainingFailed, match=r"expected to be allowed to write .*fit\.json.* another --out"):
+        Stage(tmp_path / "run", "fit", SETTINGS, []).forget()
+
+
 def test_a_missing_input_is_named_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(TrainingFailed, match=r"expected .*input\.json, which `fit` reads, got no such file: run the"):
         make_stage(tmp_path)
@@ -89,15 +95,25 @@ def test_the_record_says_what_ran(run: Path) -> None:
 def test_a_record_that_is_missing_names_the_command_that_writes_it(tmp_path: Path) -> None:
     with pytest.raises(TrainingFailed, match=r"expected the record of `fit` at .*: run `edgeattend train fit --out"):
         read_record(tmp_path, "fit")
+    with pytest.raises(TrainingFailed, match=r"run `edgeattend train prepare --data DAiSEE --out"):
+        read_record(tmp_path, "prepare")
 
 
 @pytest.mark.parametrize("content", ["[]", json.dumps({"settings": {}})])
 def test_a_record_of_something_else_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "fit.json").write_text(content)
-    with pytest.raises(TrainingFailed, match=r"expected the record of `fit` at .*, got something else"):
+    with pytest.raises(TrainingFailed, match=r"expected the record of `fit` at .*, got something else: run `edge"):
         read_record(tmp_path, "fit")
 
 
 def test_files_are_named_from_the_run_folder_wherever_they_lie(tmp_path: Path) -> None:
     assert name_in(tmp_path / "run", tmp_path / "run" / "fit" / "curves.csv") == "fit/curves.csv"
     assert name_in(tmp_path / "run", tmp_path / "other" / "faces") == "../other/faces"
+
+
+def test_a_file_on_another_drive_keeps_its_whole_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def on_windows(*_: object) -> str:
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr("os.path.relpath", on_windows)
+    assert name_in(tmp_path / "run", tmp_path / "labels.csv") == (tmp_path / "labels.csv").as_posix()
