@@ -139,6 +139,7 @@ def markdown(quantized: Quantized) -> str:
         f" FP32 one gives PyTorch's probabilities within {quantized.parity:.1g}. Ranges of the INT8 one's"
         f" activations: {quantized.ranges.method}, the best on calibration images that were held out ({tried}).",
         "Activations are uint8, weights int8 with a scale per channel. On x86 without VNNI, ONNX Runtime needs the"
-        " session option `session.x64quantprecision=1` to compute the same; a participant sets it.",
+        " session option `session.x64quantprecision=1` to compute the same; a participant sets it there, and only"
+        " there, since with VNNI it doubles the time.",
     )
     return "\n\n".join(sections) + "\n"

@@ -5,8 +5,9 @@ First input `face`, (N, 160, 160, 3) uint8 RGB; first output `attentive`, (N,) f
 Types, measured on x86 with VNNI at batch 5: uint8 activations with int8 weights take 1.5 ms per image, int8 with int8
 2.1, FP32 2.1. On an x86 CPU without VNNI (Intel before 2019, AMD before 2022) ONNX Runtime adds pairs of these
 products in 16 bits, which saturate: SQNR to FP32 fell from 22 to 17 dB on an emulated Haswell. The session option
-`session.x64quantprecision=1` gives it back there, exactly, and changes nothing elsewhere; weights of 7 bits
-(`reduce_range`) would cost 2 dB on every machine.
+`session.x64quantprecision=1` gives it back there, exactly; with VNNI it changes no probability, but doubles the time,
+so `peer.perception.classifier` sets it only where it is needed. Weights of 7 bits (`reduce_range`) would cost 2 dB on
+every machine.
 """
 
 from __future__ import annotations
