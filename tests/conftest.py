@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -16,6 +18,19 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("edgeattend")
+
+WITHOUT_TRAINING = find_spec("torch") is None
+"""Torch is large: who works on the meeting alone may do without the training packages."""
+
+collect_ignore = ["training"] if WITHOUT_TRAINING else []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out, and how to have it."""
+    if WITHOUT_TRAINING:
+        terminalreporter.write_line(
+            "SKIPPED tests/training: the training packages are not installed (. scripts/environment dev,train)"
+        )
 
 
 @pytest.fixture

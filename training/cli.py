@@ -31,6 +31,7 @@ Data = Annotated[Path, typer.Option(help="DAiSEE's folder, the one that holds Da
 Force = Annotated[bool, typer.Option("--force", help="Do it again, even if it is done and nothing has changed.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of everything random.")]
 Quick = Annotated[bool, typer.Option("--quick", help="A short run to see that all works: one epoch, few ratios.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")]
 Workers = Annotated[int | None, typer.Option(min=0, help="Processes that load images; by default up to 4.")]
 
 
@@ -49,6 +50,9 @@ class Precision(StrEnum):
     FP32 = "fp32"
     FP16 = "fp16"
     BF16 = "bf16"
+
+
+Arithmetic = Annotated[Precision, typer.Option(help="auto: float16 on CUDA, float32 on a CPU.")]
 
 
 @contextmanager
@@ -70,8 +74,8 @@ def run_all(
     split: Annotated[Split, typer.Option(help="As for prepare.")] = Split.SUBJECT,
     per_class: Annotated[int, typer.Option(min=3, help="As for prepare.")] = 5000,
     weights: Annotated[str, typer.Option(help="As for fit.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
-    precision: Annotated[Precision, typer.Option(help="As for fit.")] = Precision.AUTO,
+    device: Device = "auto",
+    precision: Arithmetic = Precision.AUTO,
     quick: Quick = False,
     seed: Seed = 42,
     force: Force = False,
@@ -139,8 +143,8 @@ def fit(
         int, typer.Option(min=0, help="Before stage 1, with --weights none only: everything, from scratch.")
     ] = 40,
     batch_size: Annotated[int, typer.Option(min=1, help="Over all processes.")] = 32,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
-    precision: Annotated[Precision, typer.Option(help="auto: float16 on CUDA, float32 on a CPU.")] = Precision.AUTO,
+    device: Device = "auto",
+    precision: Arithmetic = Precision.AUTO,
     workers: Workers = None,
     quick: Quick = False,
     seed: Seed = 42,
@@ -197,8 +201,8 @@ def prune(
     ] = None,
     finetune_epochs: Annotated[int, typer.Option(min=1, help="Recovery training per ratio.")] = 3,
     learning_rate: Annotated[float, typer.Option(min=1e-8, help="Of the recovery training; the reference's.")] = 5e-5,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
-    precision: Annotated[Precision, typer.Option(help="auto: float16 on CUDA, float32 on a CPU.")] = Precision.AUTO,
+    device: Device = "auto",
+    precision: Arithmetic = Precision.AUTO,
     workers: Workers = None,
     quick: Quick = False,
     seed: Seed = 42,
