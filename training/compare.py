@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from training.latency_plot import draw_comparison
 from training.memory import BARE, Memory, measure
 from training.metrics import binary_metrics
 from training.model import load_checkpoint
+from training.pool import usable_cores
 from training.splits import SPLITS_FILE, Part, Splits, load_splits
 from training.stage import Stage, versions
 from training.tables import comparison_csv, comparison_markdown, terminal_lines
@@ -107,10 +109,7 @@ def compare_all(out: Path, variants: Variants, splits: Splits, part: Part, repea
         }
         nonzero = {variant.name: nonzero_parameters(out / variants[variant.origin].file) for variant in variants.all}
     bare = measure(BARE)
-    memories = {
-        variant.name: measure(variant.runtime, out / variant.file)
-        for variant in tqdm(variants.all, "measure memory", disable=None)
-    }
+    memories = measure_all(out, variants)
     rows = [
         {
             **described(out, variant, nonzero[variant.name]),
@@ -135,6 +134,14 @@ def compare_all(out: Path, variants: Variants, splits: Splits, part: Part, repea
         "bare_python_mib": bare.peak_bytes / MIB,
         "machine": {"cpu": cpu_name(), "cores": os.cpu_count(), "threads_used": 1, **versions()},
     }
+
+
+def measure_all(out: Path, variants: Variants) -> dict[str, Memory]:
+    """The memory of every variant, several at a time: what a process takes does not depend on its neighbours."""
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        found = pool.map(lambda variant: measure(variant.runtime, out / variant.file), variants.all)
+        measured = list(tqdm(found, "measure memory", len(variants.all), disable=None))
+    return {variant.name: memory for variant, memory in zip(variants.all, measured, strict=True)}
 
 
 def judge(scorer: Scorer, crops: dict[Part, Pixels], part: Part) -> Judged:

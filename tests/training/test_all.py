@@ -12,12 +12,15 @@ from edgeattend import app
 from peer.perception.classifier import AttentionClassifier
 from tests.training.conftest import clip_crops
 from tests.training.daisee_tree import make_tree
+from training.memory import Memory
 
 STAGES = ("prepare", "fit", "evaluate", "quantize", "prune", "compare", "export")
 
 
 @pytest.mark.timeout(400)
-def test_videos_become_a_model_that_a_device_runs(tmp_path: Path) -> None:
+def test_videos_become_a_model_that_a_device_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A process per model, half of the test's time; test_compare measures for real.
+    monkeypatch.setattr("training.compare.measure", lambda *_: Memory(100 << 20, ()))
     make_tree(tmp_path / "DAiSEE")
     run = tmp_path / "run"
     command = ["train", "all", "--data", str(tmp_path / "DAiSEE"), "--out", str(run), "--quick", "--per-class", "40"]
