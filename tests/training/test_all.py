@@ -21,6 +21,7 @@ STAGES = ("prepare", "fit", "evaluate", "quantize", "prune", "compare", "export"
 def test_videos_become_a_model_that_a_device_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A process per model, half of the test's time; test_compare measures for real.
     monkeypatch.setattr("training.compare.measure", lambda *_: Memory(100 << 20, ()))
+    monkeypatch.setattr("training.prune.QUICK_RATIOS", (0.3, 0.9))
     make_tree(tmp_path / "DAiSEE")
     run = tmp_path / "run"
     command = ["train", "all", "--data", str(tmp_path / "DAiSEE"), "--out", str(run), "--quick", "--per-class", "40"]
