@@ -11,9 +11,9 @@ from training.faces.truth import Truth
 class LabelRule:
     """Attentive: a face that is turned to the screen, with open eyes that look at it. Angles in degrees.
 
-    Open eyes in a laughing or speaking face are attentive: it is the eyes and the head that count, not the mouth. Blinks are
-    the window's business: a single image with shut eyes is not attentive. Where the eyes cannot be seen (sunglasses,
-    a hand), the head alone decides, since nothing speaks against the person.
+    Open eyes in a laughing or speaking face are attentive: it is the eyes and the head that count, not the mouth.
+    Blinks are the window's business: a single image with shut eyes is not attentive. Where the eyes cannot be seen
+    (sunglasses, a hand), the head alone decides, since nothing speaks against the person.
     """
 
     version: int = 1
@@ -33,9 +33,7 @@ class LabelRule:
 
     def looks(self, truth: Truth) -> bool:
         """The eyes are directed at the screen."""
-        return (
-            abs(truth.gaze_yaw) < self.max_gaze_yaw and self.min_gaze_pitch < truth.gaze_pitch < self.max_gaze_pitch
-        )
+        return abs(truth.gaze_yaw) < self.max_gaze_yaw and self.min_gaze_pitch < truth.gaze_pitch < self.max_gaze_pitch
 
     def open(self, truth: Truth) -> bool:
         """At least one eye is open."""
