@@ -1,22 +1,19 @@
 """A tree shaped like DAiSEE, of real videos of rendered people: what the pipeline is tried on where DAiSEE is not.
 
-In: a folder of rendered faces, `images/NNNNNNN.jpg` (160x160) and `labels.jsonl` with each face's `id`, `identity`,
-angles in degrees and lid openness. Out: `DataSet/` and `Labels/` with DAiSEE's names, headers and, on purpose, its
-flaws. One person is one identity, one clip is one picture, set into a 640x480 frame and kept moving a little as a
-person before a webcam does.
+In: a folder of rendered faces as `render` writes it. Out: `DataSet/` and `Labels/` with DAiSEE's names, headers and, on
+purpose, its flaws. One clip is one picture, set into a 640x480 frame and kept moving a little as a person before a
+webcam does.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
@@ -28,6 +25,8 @@ from tqdm import tqdm
 
 from peer.perception.crop import Pixels
 from training.errors import TrainingFailed
+from training.faces.label import LabelRule
+from training.faces.truth import Truth, read_truth
 from training.files import write_bytes, write_text, writing
 from training.pool import each
 
@@ -116,9 +115,9 @@ def run(config: SampleConfig) -> None:
 
 def plan(config: SampleConfig) -> list[Clip]:
     """Who is where, and which picture each clip shows."""
-    by_person: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for row in read_labels(config.faces):
-        by_person[row["identity"]].append(row)
+    by_person: dict[int, list[Truth]] = defaultdict(list)
+    for truth in read_truth(config.faces):
+        by_person[truth.person].append(truth)
     if config.persons > len(by_person):
         raise TrainingFailed(
             f"expected {config.persons} persons in {config.faces}, got {len(by_person)}: ask for fewer"
@@ -129,17 +128,17 @@ def plan(config: SampleConfig) -> list[Clip]:
     clips: list[Clip] = []
     for number, (identity, folder) in enumerate(zip(chosen, folders, strict=True)):
         person = str(FIRST_PERSON + number)
-        rows = by_person[int(identity)]
+        truths = by_person[int(identity)]
         for index in range(config.clips):
-            row = rows[index % len(rows)]
+            truth = truths[index % len(truths)]
             clip = f"{person}{1001 + index}"
             suffix = ".mp4" if len(clips) % MP4_EVERY == MP4_EVERY - 1 else ".avi"
             clips.append(
                 Clip(
                     video=config.out / "DataSet" / folder / person / clip / f"{clip}{suffix}",
                     folder=folder,
-                    engagement=engagement_of(row),
-                    picture=config.faces / "images" / f"{row['id']:07d}.jpg",
+                    engagement=engagement_of(truth),
+                    picture=config.faces / truth.file,
                     frames=max(1, round(config.seconds * config.fps)),
                     fps=config.fps,
                     seed=int(random.integers(2**62)),
@@ -148,33 +147,18 @@ def plan(config: SampleConfig) -> list[Clip]:
     return clips
 
 
-def read_labels(faces: Path) -> list[dict[str, Any]]:
-    """The lines of `labels.jsonl`. Raises `TrainingFailed`."""
-    path = faces / "labels.jsonl"
-    try:
-        rows = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
-    except (OSError, ValueError) as error:
-        raise TrainingFailed(f"expected the rendered faces' labels at {path}, got: {error}") from error
-    if not rows or not {"id", "identity", "yaw", "pitch", "gaze_yaw", "gaze_pitch", "open_left", "open_right"} <= set(
-        rows[0]
-    ):
-        raise TrainingFailed(f"expected id, identity, angles and lids in {path}, got other or no lines")
-    return rows
-
-
 def spread(persons: int) -> list[str]:
     """A part for each of `persons` people, 60/20/20, at least one in each where there are three."""
     others = max(1, round(SHARES["Validation"] * persons)) if persons >= 3 else 0
     return ["Train"] * (persons - 2 * others) + ["Validation"] * others + ["Test"] * others
 
 
-def engagement_of(row: dict[str, Any]) -> int:
-    """DAiSEE's 0 to 3 from the truth: 2 and 3 look at a screen under the camera with open eyes, 3 nearly frontal."""
-    lids = min(row["open_left"], row["open_right"])
-    on_screen = abs(row["gaze_yaw"]) <= 20 and -20 <= row["gaze_pitch"] <= 12
-    if abs(row["yaw"]) < 25 and abs(row["pitch"]) < 20 and on_screen and lids >= 0.5:
-        return 3 if math.hypot(row["yaw"], row["pitch"]) < 12 else 2
-    return 0 if lids < 0.2 or abs(row["yaw"]) >= 40 or abs(row["pitch"]) >= 30 else 1
+def engagement_of(truth: Truth) -> int:
+    """DAiSEE's 0 to 3 from the truth: 2 and 3 are attentive, 3 nearly frontal; 0 is far from it."""
+    if LabelRule().attentive(truth):
+        return 3 if math.hypot(truth.yaw, truth.pitch) < 12 else 2
+    shut = max(truth.lid_left, truth.lid_right) < 0.2
+    return 0 if shut or abs(truth.yaw) >= 40 or abs(truth.pitch) >= 30 else 1
 
 
 def make_clip(clip: Clip) -> None:

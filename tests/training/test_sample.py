@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from peer.perception.crop import Box, crop_face
 from tests.training.daisee_tree import LOOKS, frames_of
+from tests.training.rendered import make_truth
 from training.cli import app
 from training.daisee import read_daisee
 from training.drops import Reason
 from training.errors import TrainingFailed
 from training.extract import Task, extract_clip
+from training.faces.truth import TRUTH_FILE
 from training.sample import SampleConfig, engagement_of, make_clip, plan, run, spread
 
 HEAD = Box(left=150, top=40, side=340)
-FRONTAL = {"yaw": 3.0, "pitch": 2.0, "gaze_yaw": 5.0, "gaze_pitch": -6.0, "open_left": 0.9, "open_right": 0.9}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Seven people with two pictures each: one looks at the screen, in one the eyes are said to be closed."""
     folder = tmp_path_factory.mktemp("rendered")
     (folder / "images").mkdir()
-    lines = []
+    truths = []
     for number in range(14):
         identity = number // 2
         frame = next(
@@ -38,9 +39,10 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         crop = crop_face(frame, HEAD, 1.0)
         cv2.imwrite(str(folder / "images" / f"{number:07d}.jpg"), cv2.cvtColor(crop, cv2.COLOR_RGB2BGR))
-        row = {**FRONTAL, "id": number, "identity": identity}
-        lines.append(json.dumps({**row, "open_left": 0.0} if number % 2 else row))
-    (folder / "labels.jsonl").write_text("\n".join(lines) + "\n")
+        lid = 0.0 if number % 2 else 0.9
+        file = f"images/{number:07d}.jpg"
+        truths.append(make_truth(number, file=file, person=identity, lid_left=lid, lid_right=lid))
+    (folder / TRUTH_FILE).write_bytes(b"\n".join(msgspec.json.encode(truth) for truth in truths))
     return folder
 
 
@@ -105,8 +107,8 @@ def test_frames_of_a_clip_differ_a_little_and_are_the_same_every_time(rendered: 
     [
         ({}, 3),
         ({"yaw": 15.0}, 2),
-        ({"open_right": 0.4}, 1),
-        ({"open_right": 0.1}, 0),
+        ({"lid_left": 0.3, "lid_right": 0.4}, 1),
+        ({"lid_left": 0.0, "lid_right": 0.1}, 0),
         ({"gaze_yaw": 30.0}, 1),
         ({"yaw": -28.0}, 1),
         ({"yaw": -45.0}, 0),
@@ -114,7 +116,7 @@ def test_frames_of_a_clip_differ_a_little_and_are_the_same_every_time(rendered: 
     ],
 )
 def test_engagement_follows_pose_gaze_and_lids(changes: dict[str, Any], engagement: int) -> None:
-    assert engagement_of({**FRONTAL, **changes}) == engagement
+    assert engagement_of(make_truth(**changes)) == engagement
 
 
 def test_people_are_spread_over_the_parts() -> None:
@@ -132,8 +134,5 @@ def test_what_cannot_work_is_refused(rendered: Path, tree: Path, tmp_path: Path)
         run_sample(rendered, tree)
     with pytest.raises(TrainingFailed, match=r"expected 8 persons in .*, got 7: ask for fewer"):
         run_sample(rendered, tmp_path, 8)
-    with pytest.raises(TrainingFailed, match="expected the rendered faces' labels at"):
-        run_sample(tmp_path, tmp_path)
-    (tmp_path / "labels.jsonl").write_text('{"id": 3}\n')
-    with pytest.raises(TrainingFailed, match="expected id, identity, angles and lids in"):
+    with pytest.raises(TrainingFailed, match="expected the truth of rendered faces at"):
         run_sample(tmp_path, tmp_path)

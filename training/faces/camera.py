@@ -17,10 +17,8 @@ FACE_WEIGHT = 0.65
 """Of the face in the exposure; the rest is the whole picture."""
 
 
-def photograph(
-    rendered: Picture, random: Generator, face: tuple[float, float, float, float], light: Light, dark_skin: float
-) -> Picture:
-    """`face`: box as fractions; `dark_skin`: 0..1, since a camera meant for the average does not lift it fully."""
+def meter(rendered: Picture, face: tuple[float, float, float, float]) -> float:
+    """The linear light that the exposure goes by; `face`: box as fractions."""
     height, width = rendered.shape[:2]
     linear = (rendered.astype(np.float32) / 255) ** GAMMA
     left, top, right, bottom = (
@@ -28,7 +26,13 @@ def photograph(
     )
     whole = float(linear.mean())
     inside = linear[top:bottom, left:right]
-    metered = FACE_WEIGHT * (float(inside.mean()) if inside.size else whole) + (1 - FACE_WEIGHT) * whole
+    return FACE_WEIGHT * (float(inside.mean()) if inside.size else whole) + (1 - FACE_WEIGHT) * whole
+
+
+def photograph(rendered: Picture, random: Generator, metered: float, light: Light, dark_skin: float) -> Picture:
+    """`metered`: by `meter`; `dark_skin`: 0..1, since a camera meant for the average does not lift it fully."""
+    height, width = rendered.shape[:2]
+    linear = (rendered.astype(np.float32) / 255) ** GAMMA
     wanted = float(np.clip(random.normal(0.23, 0.07), 0.10, 0.42)) * (1 - 0.35 * dark_skin)
     noise = random.uniform(0.002, 0.018)
     if light in {Light.DARK, Light.SCREEN} or random.random() < 0.05:

@@ -20,6 +20,9 @@ from training.faces.truth import OPEN_LID_GAP
 Matrix = NDArray[np.float64]
 """(3, 3) rotation."""
 
+Moved = tuple[float, float, float]
+"""To the person's left, up and to the front, dm."""
+
 NECK_SHARE = 0.35
 """Part of a turn that the shoulders follow."""
 
@@ -42,6 +45,8 @@ class Figure:
     face_centre: NDArray[np.float64]
     size: float
     """Crown to chin."""
+    moved: NDArray[np.float64]
+    """Of the whole body, (3,) dm."""
     lid_left: float
     lid_right: float
 
@@ -59,14 +64,16 @@ class Figure:
             + np.cross(self.axis, arm) * np.sin(turn)
             + self.axis * (arm @ self.axis)[:, None] * (1 - np.cos(turn))
         )
-        return arm @ self.torso.T + self.pivot  # type: ignore[no-any-return]
+        return arm @ self.torso.T + self.pivot + self.moved  # type: ignore[no-any-return]
 
     def point(self, at: NDArray[np.floating]) -> NDArray[np.float64]:
         """(3,): one point, posed."""
         return self.posed(np.asarray(at, np.float64)[None])[0]  # type: ignore[no-any-return]
 
 
-def make_figure(kit: Kit, person: Person, pose: Pose, face: Face, view: tuple[float, float]) -> Figure:
+def make_figure(
+    kit: Kit, person: Person, pose: Pose, face: Face, view: tuple[float, float], moved: Moved = (0.0, 0.0, 0.0)
+) -> Figure:
     """`view`: azimuth and elevation of the camera round the person, degrees; the pose is relative to it."""
     points = person.points.copy()
     lids = _express(kit, person, face, points)
@@ -92,6 +99,7 @@ def make_figure(kit: Kit, person: Person, pose: Pose, face: Face, view: tuple[fl
         eye_right=eyes[1],
         face_centre=(eyes[0] + eyes[1]) / 2 * 0.62 + joints["joint-jaw"] * 0.38,
         size=float(np.linalg.norm(joints["joint-head-2"] - joints["joint-jaw"])),
+        moved=np.array(moved, np.float64),
         lid_left=lids["left"],
         lid_right=lids["right"],
     )

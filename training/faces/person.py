@@ -58,6 +58,11 @@ class Skin:
     roughness: float
     scatter: float
 
+    @property
+    def darkness(self) -> float:
+        """0 for the lighter half of the scale, up to 1."""
+        return max(0.0, (self.tone - 5) / 5)
+
 
 @dataclass(frozen=True)
 class Spectacles:

@@ -55,11 +55,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 def run(config: RenderConfig) -> None:
     """Render what is missing. Raises `TrainingFailed`."""
-    if find_spec("bpy") is None:
-        raise TrainingFailed(
-            "expected Blender as a module, got no bpy: make the renderer's own environment with"
-            " `. scripts/environment faces` (CPython 3.11; bpy and the training packages need different NumPy)"
-        )
+    check_blender()
     check(config.assets, manifest())
     config.out.mkdir(parents=True, exist_ok=True)
     done = _already_there(config.out)
@@ -75,6 +71,15 @@ def run(config: RenderConfig) -> None:
             raise TrainingFailed(f"expected images in {config.out}, got none: {failed[0][1]}")
     for path in write_sheets(config.out):
         typer.echo(f"look at {path}")
+
+
+def check_blender() -> None:
+    """Raise `TrainingFailed` where Blender is not installed."""
+    if find_spec("bpy") is None:
+        raise TrainingFailed(
+            "expected Blender as a module, got no bpy: make the renderer's own environment with"
+            " `. scripts/environment faces` (CPython 3.11; bpy and the training packages need different NumPy)"
+        )
 
 
 def _already_there(out: Path) -> set[int]:

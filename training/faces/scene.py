@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from training.faces import props
 from training.faces.atlas import to_atlas
-from training.faces.behaviour import Plan
+from training.faces.behaviour import Plan, Pose
 from training.faces.blender import World, add_mesh, area_light, clear, link, to_blender
-from training.faces.figure import Figure, eyeballs, make_figure
+from training.faces.figure import Figure, Moved, eyeballs, make_figure
 from training.faces.kit import BODY_POINTS, EYES, TEETH, Kit
 from training.faces.makehuman import Points
 from training.faces.materials import backdrop_material, card_material, eye_material, plain_material, skin_material
@@ -24,8 +24,10 @@ from training.faces.setting import Setting
 from training.faces.skin import Albedo
 from training.faces.truth import Glasses
 
-BUST = 1.9
-"""Of the body below the neck joint, dm; the rest is never seen."""
+BUST, SHOULDERS = 1.9, 2.2
+"""Of the body below the neck joint and to either side, dm; the rest is not seen in a picture of a face."""
+
+FILM_BUST, FILM_SHOULDERS = 3.2, 3.8
 
 LASHES_RGB = (0.02, 0.015, 0.012)
 TEETH_RGB = (0.6, 0.56, 0.48)
@@ -44,19 +46,32 @@ class Seen:
     eyes_xy: tuple[tuple[float, float], tuple[float, float]]
 
 
+@dataclass(frozen=True)
+class Take:
+    """A picture of a film. `moved`: of the body, dm; `anchor`: the pose that the camera was set up for and that the
+    picture is exposed for."""
+
+    moved: Moved
+    anchor: Pose
+    aspect: float
+    """Width over height."""
+
+
 def build(
-    kit: Kit, world: World, person: Person, albedo: Albedo, plan: Plan, setting: Setting, aspect: float = 1.0
+    kit: Kit, world: World, person: Person, albedo: Albedo, plan: Plan, setting: Setting, take: Take | None = None
 ) -> Seen:
-    """Put all of a picture into the emptied scene. `aspect`: width over height."""
+    """Put all of a picture into the emptied scene; without a `take`, a square one of the face."""
     clear()
-    figure = make_figure(kit, person, plan.pose, plan.face, setting.view)
+    moved, anchored, aspect = (take.moved, take.anchor, take.aspect) if take else ((0.0, 0.0, 0.0), plan.pose, 1.0)
+    figure = make_figure(kit, person, plan.pose, plan.face, setting.view, moved)
     posed = figure.posed(figure.points)
     skin = skin_material(albedo, person.skin)
-    _add_body(kit, figure, posed, skin)
+    _add_body(kit, figure, posed, skin, (BUST, SHOULDERS) if take is None else (FILM_BUST, FILM_SHOULDERS))
     _add_head(kit, figure, plan)
-    camera = _Camera(figure, setting, aspect)
+    anchor = make_figure(kit, person, anchored, plan.face, setting.view)
+    camera = _Camera(anchor, setting, aspect)
     hiding = _add_occluder(kit, figure, setting, skin, camera)
-    _add_surroundings(world, setting, camera, figure)
+    _add_surroundings(world, setting, camera, anchor)
     eyes = tuple(camera.project(figure.point(eye + props.at(0, 0, 0.2))) for eye in (figure.eye_left, figure.eye_right))
     dark = person.spectacles is not None and person.spectacles.tint < SUN_TINT
     return Seen(
@@ -68,11 +83,11 @@ def build(
     )
 
 
-def _add_body(kit: Kit, figure: Figure, posed: NDArray[np.float64], skin: Any) -> None:
-    """Head, neck and shoulders, and what is worn over them."""
+def _add_body(kit: Kit, figure: Figure, posed: NDArray[np.float64], skin: Any, extent: tuple[float, float]) -> None:
+    """Head, neck and shoulders, and what is worn over them. `extent`: below the neck joint and to either side, dm."""
     person, points = figure.person, figure.points
-    lowest = float(kit.place(points, "joint-neck")[1]) - BUST
-    near = (points[:, 1] > lowest) & (np.abs(points[:, 0]) < 2.2)
+    lowest = float(kit.place(points, "joint-neck")[1]) - extent[0]
+    near = (points[:, 1] > lowest) & (np.abs(points[:, 0]) < extent[1])
     suit = kit.proxies[person.suit]
     kept = [
         face
@@ -86,7 +101,9 @@ def _add_body(kit: Kit, figure: Figure, posed: NDArray[np.float64], skin: Any) -
     texture = kit.path(f"clothes/{person.suit}/{person.suit}_diffuse.png")
     cloth = card_material(texture, person.suit_rgb, rough=0.85, grey=False)
     fitted = suit.fit(points)
-    _add_proxy(kit, figure, person.suit, cloth, fitted, keep=(fitted[:, 1] > lowest) & (np.abs(fitted[:, 0]) < 2.4))
+    _add_proxy(
+        kit, figure, person.suit, cloth, fitted, keep=(fitted[:, 1] > lowest) & (np.abs(fitted[:, 0]) < extent[1] + 0.2)
+    )
     if person.cover:
         props.add_cover(kit, figure, person.cover, person.cover_rgb, posed)
 

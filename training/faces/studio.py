@@ -14,7 +14,7 @@ from training.errors import TrainingFailed
 from training.faces.atlas import make_atlas
 from training.faces.behaviour import Plan, plan
 from training.faces.blender import make_world, render_to
-from training.faces.camera import Picture, photograph
+from training.faces.camera import Picture, meter, photograph
 from training.faces.kit import load_kit
 from training.faces.person import Person, make_person
 from training.faces.scene import Seen, build, shown_glasses
@@ -39,12 +39,12 @@ class Model:
 
 
 class Studio:
-    """Images of `size` x `size` pixels made of the assets under `assets`."""
+    """Pictures of `width` x `height` pixels made of the assets under `assets`."""
 
-    def __init__(self, assets: Path, size: int) -> None:
+    def __init__(self, assets: Path, width: int, height: int) -> None:
         self.kit = load_kit(assets)
         self.atlas = make_atlas(self.kit)
-        self.world = make_world(size, size)
+        self.world = make_world(width, height)
         self._model: Model | None = None
 
     def model(self, seed: int) -> Model:
@@ -60,9 +60,10 @@ class Studio:
         model = self.model(shown.person)
         setting = make_setting(np.random.default_rng([*shown.scene, 4]), shown.mode)
         seen = build(self.kit, self.world, model.person, model.albedo, shown, setting)
-        dark_skin = max(0.0, (model.person.skin.tone - 5) / 5)
+        rendered = self.picture()
+        metered = meter(rendered, seen.head_box)
         picture = photograph(
-            self.picture(), np.random.default_rng([number, 6]), seen.head_box, setting.light, dark_skin
+            rendered, np.random.default_rng([number, 6]), metered, setting.light, model.person.skin.darkness
         )
         truth = describe(shown, model.person, setting, seen)
         write_bytes(folder / truth.file, to_jpeg(picture, JPEG_QUALITY))

@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> None:
     assets, out, size = Path(arguments[0]), Path(arguments[1]), int(arguments[2])
     cv2.setNumThreads(1)
     answers = _own_output()
-    studio = Studio(assets, size)
+    studio = Studio(assets, size, size)
     for line in sys.stdin:
         number = int(line)
         try:
