@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import typer
 
 from host.renderer import GridConfig
+from peer.perception.reader import ReaderKind
 from signaling.certificate import self_signed
 from signaling.errors import ConfigInvalid, EdgeAttendError
 from signaling.output import Output
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.add_typer(training_app, name="train")
 
 STATE_DIR = Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local" / "state")) / "edgeattend"
+CONFIG_DIR = Path(os.environ.get("XDG_CONFIG_HOME", os.environ.get("APPDATA", Path.home() / ".config"))) / "edgeattend"
 ROOT = Path(__file__).parent
 CLIPS = ROOT / "peer" / "clips"
 MODEL = ROOT / "peer" / "models" / "attention.onnx"
@@ -125,6 +127,15 @@ def join(
     labels: Annotated[bool, typer.Option("--labels/--no-labels", help="Whether to share your label.")] = True,
     window: Annotated[bool, typer.Option("--window", help="Show your camera and the shared grid.")] = False,
     model: Annotated[Path, typer.Option(help="Another attention model, ONNX.")] = MODEL,
+    reading: Annotated[
+        ReaderKind, typer.Option(help="How looks become a label: steady, or the plain mean of a window of five.")
+    ] = ReaderKind.STEADY,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Look at the screen for ten seconds, to be read as you are.")
+    ] = False,
+    forget_calibration: Annotated[
+        bool, typer.Option("--forget-calibration", help="Forget what earlier calibrations of your name found.")
+    ] = False,
     seconds: Seconds = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -134,7 +145,18 @@ def join(
 
     configure_logging(verbose)
     config = JoinConfig(
-        url=url, name=name, source=source, labels=labels, window=window, seconds=seconds, json=as_json, model=model
+        url=url,
+        name=name,
+        source=source,
+        labels=labels,
+        window=window,
+        seconds=seconds,
+        json=as_json,
+        model=model,
+        reader=reading,
+        calibrate=calibrate,
+        forget_calibration=forget_calibration,
+        calibrations=CONFIG_DIR,
     )
     raise typer.Exit(run(config))
 

@@ -1,8 +1,9 @@
-"""What a decision costs and how often it is right: python -m benchmarks.perception [--model FILE] [--json]
+"""What a decision costs and how often a single look is right: python -m benchmarks.perception [--model FILE] [--json]
 
 Takes every third frame of the demo clips (5.3 frames/s, as in a meeting) through detector, crop and classifier in
 one thread, and measures that thread's CPU time, so that other work on the machine does not count. The naive
 variant, in the same run, searches the whole frame every time and falls back to three passes when there is no face.
+How labels follow people over time is the business of benchmarks/labels_over_time.py.
 """
 
 from __future__ import annotations
@@ -20,14 +21,11 @@ from peer.join import DEFAULT_MODEL
 from peer.perception.classifier import AttentionClassifier
 from peer.perception.crop import Box, Pixels, crop_face
 from peer.perception.detector import CASCADE, FaceDetector
-from peer.perception.window import WINDOW_FRAMES, ScoreWindow
-from signaling.protocol import Label
+from peer.perception.reader import ReaderKind, make_reader
+from peer.perception.signals import Reading
 from tests.peer import clips
 
 EVERY = 3
-SETTLED_S = 1.0
-"""Windowed labels count when the truth has not changed for this long: the window itself is a second long."""
-
 GOAL_DECISION_MS = 10.0
 GOAL_CLASSIFY_MS = 2.5
 
@@ -50,40 +48,33 @@ def run(model: Path) -> dict[str, object]:
     classifier = AttentionClassifier(model)
     cascade = cv2.CascadeClassifier(str(CASCADE))
     times: dict[str, list[float]] = defaultdict(list)
-    accuracy: dict[str, dict[str, float]] = {}
+    accuracy: dict[str, float] = {}
     for clip in clips.NAMES:
-        truth, fps = clips.truth(clip)
-        attends = [bool(frame["attentive"]) for frame in truth]
-        steady = clips.without_blinks(attends, fps)
-        detector, window = FaceDetector(), ScoreWindow(classifier.card.threshold)
-        single: list[bool] = []
-        windowed: list[bool] = []
-        for index, bgr in [*clips.frames(clip, EVERY), *clips.frames(clip, EVERY)]:
+        truth = clips.truth(clip)
+        detector, reader = FaceDetector(), make_reader(ReaderKind.STEADY, classifier.card.threshold)
+        right: list[bool] = []
+        looks = [*clips.frames(clip, EVERY), *clips.frames(clip, EVERY)]
+        for number, (index, bgr) in enumerate(looks):
             start = time.thread_time()
             box = detector.detect(bgr)
             detected = time.thread_time()
-            score = None
+            reading: Reading | None = None
             if box is not None:
                 crop = crop_face(bgr, box, classifier.card.crop_scale)
                 cropped = time.thread_time()
-                score = classifier.score(crop)
+                reading = classifier.look(crop)
                 times["crop"].append((cropped - detected) * 1e3)
                 times["classify"].append((time.thread_time() - cropped) * 1e3)
-            verdict = window.push(score)
+            reader.push(number * EVERY / truth.fps, reading)
             end = time.thread_time()
             times["detect, face" if box else "detect, no face"].append((detected - start) * 1e3)
             times["decision"].append((end - start) * 1e3)
             start = time.thread_time()
             naive_detect(cascade, bgr)
             times["naive detect"].append((time.thread_time() - start) * 1e3)
-            single.append(((score or 0.0) >= classifier.card.threshold) == attends[index])
-            if verdict is not None and clips.settled(steady, index, round(SETTLED_S * fps)):
-                windowed.append((verdict.label is Label.ATTENTIVE) == steady[index])
-        accuracy[clip] = {
-            "frame": float(np.mean(single)),
-            "windowed": float(np.mean(windowed)),
-            "decisions": len(windowed),
-        }
+            score = 0.0 if reading is None else reading.score
+            right.append((score >= classifier.card.threshold) == truth.frames[index].attentive)
+        accuracy[clip] = float(np.mean(right))
     costs = {
         step: {"median": float(np.median(ms)), "p95": float(np.percentile(ms, 95)), "mean": float(np.mean(ms))}
         for step, ms in times.items()
@@ -101,18 +92,17 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(result))
         return
-    print(f"CPU ms of one thread per frame of 640x480; window of {WINDOW_FRAMES}")
+    print("CPU ms of one thread per frame of 640x480")
     print(f"{'step':18}{'median':>8}{'p95':>8}{'mean':>8}")
     costs: dict[str, dict[str, float]] = result["ms"]  # type: ignore[assignment]
     for step, cost in costs.items():
         print(f"{step:18}{cost['median']:8.2f}{cost['p95']:8.2f}{cost['mean']:8.2f}")
     print(f"naive detection costs {result['naive_ratio']:.1f} times ours")
     print(f"goal: decision <= {GOAL_DECISION_MS} ms, classify <= {GOAL_CLASSIFY_MS} ms (medians)")
-    print(f"labels right, single frames and windowed ones with the truth settled for {SETTLED_S:.0f} s")
-    print(f"{'clip':18}{'frame':>8}{'windowed':>9}{'decisions':>10}")
-    rates: dict[str, dict[str, float]] = result["accuracy"]  # type: ignore[assignment]
+    print("single looks right, blinks included")
+    rates: dict[str, float] = result["accuracy"]  # type: ignore[assignment]
     for clip, rate in rates.items():
-        print(f"{clip:18}{rate['frame']:8.3f}{rate['windowed']:9.3f}{rate['decisions']:10d}")
+        print(f"{clip:18}{rate:8.3f}")
 
 
 if __name__ == "__main__":

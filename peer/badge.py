@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from peer.perception.window import Verdict
+from peer.perception.verdict import Verdict
 from peer.source import Pixels
-from peer.terminal import REASONS, WORDS
+from peer.terminal import WORDS, reason_of
 from signaling.protocol import Label
 
 # Blue-green and vermillion differ in lightness too, and to every common kind of colour blindness.
@@ -30,7 +30,7 @@ def draw_badge(picture: Pixels, verdict: Verdict | None) -> None:
     """
     if verdict is None:
         return
-    badge = _badge(verdict.label, REASONS[verdict.reason])
+    badge = _badge(verdict.label, reason_of(verdict))
     red, green, blue = COLOURS_RGB[verdict.label]
     height, width = picture.shape[:2]
     cv2.rectangle(picture, (0, 0), (width - 1, height - 1), (blue, green, red), 6)
@@ -38,7 +38,7 @@ def draw_badge(picture: Pixels, verdict: Verdict | None) -> None:
     picture[height - rows :, :columns] = badge[:rows, :columns]
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)  # angles are whole degrees
 def _badge(label: Label, reason: str) -> Pixels:
     """(HEIGHT_PX, W, 3) uint8 BGR."""
     font = ImageFont.load_default(FONT_PX)

@@ -64,9 +64,14 @@ def _perception(path: Path) -> list[Check]:
     began = time.thread_time()
     score = 0.0
     for _ in range(ROUNDS):
-        score = classifier.score(crop)
+        score = classifier.look(crop).score
     each_ms = (time.thread_time() - began) * 1000 / ROUNDS
     return [
         found,
-        Check("model", Verdict.OK, f"{path.name}: {each_ms:.1f} ms a face, {score:.2f} for a person who looks"),
+        Check(
+            "model",
+            Verdict.OK,
+            f"{path.name}: {each_ms:.1f} ms a face, {score:.2f} for a person who looks,"
+            f" {'says why' if classifier.has_signals else 'does not say why'}",
+        ),
     ]

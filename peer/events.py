@@ -7,7 +7,8 @@ from typing import Any, Protocol
 import msgspec
 
 from peer.grid import GridState
-from peer.perception.window import Verdict
+from peer.perception.calibration import Progress, Stage
+from peer.perception.verdict import Verdict
 from peer.source import SourceState
 from signaling.output import Output
 
@@ -26,6 +27,9 @@ class Reporter(Protocol):
 
     def grid(self, grid: GridState) -> None:
         """The shared grid now: once a second."""
+
+    def calibration(self, progress: Progress) -> None:
+        """How a calibration goes: once a second while it runs, and at its end."""
 
     def source(self, state: SourceState, reason: str) -> None:
         """The source changed its state."""
@@ -58,6 +62,13 @@ class JsonReporter:
     def grid(self, grid: GridState) -> None:
         """`width`, `height` in pixels, `fps` as received, `frames` in all."""
         self._write(event="grid", width=grid.width, height=grid.height, fps=grid.fps, frames=grid.frames)
+
+    def calibration(self, progress: Progress) -> None:
+        """`stage`, with `left_s` while it runs, and a `message` where it was refused; never what was measured."""
+        more: dict[str, Any] = {"left_s": progress.left_s} if progress.stage is Stage.RUNNING else {}
+        if progress.message:
+            more["message"] = progress.message
+        self._write(event="calibration", stage=progress.stage, **more)
 
     def source(self, state: SourceState, reason: str) -> None:
         """`state`: opening, live or lost."""

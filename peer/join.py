@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 import threading
@@ -15,12 +16,16 @@ from pathlib import Path
 
 import cv2
 
+from peer.calibrations import Calibrations, CalibrationUnusable, Entry
 from peer.client import ClientConfig
 from peer.events import JsonReporter, Reporter
 from peer.leave import Leave
 from peer.link import parse_link
 from peer.participant import Participant
+from peer.perception.calibration import CalibrationRefused, Offset
 from peer.perception.classifier import AttentionClassifier
+from peer.perception.reader import ReaderKind
+from peer.perception.worker import PerceptionConfig
 from peer.sources import make_source
 from peer.terminal import TerminalReporter
 from peer.window import DisplayUnavailable, Scene, check_display, show
@@ -37,7 +42,10 @@ EXIT_FINE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 
 @dataclass(frozen=True)
 class JoinConfig:
-    """The command line of `edgeattend join`; `seconds` counts from the start of the command."""
+    """The command line of `edgeattend join`; `seconds` counts from the start of the command.
+
+    `calibrations`: the folder that keeps them; None keeps none.
+    """
 
     url: str
     name: str
@@ -47,6 +55,10 @@ class JoinConfig:
     seconds: float | None = None
     json: bool = False
     model: Path = DEFAULT_MODEL
+    reader: ReaderKind = ReaderKind.STEADY
+    calibrate: bool = False
+    forget_calibration: bool = False
+    calibrations: Path | None = None
     client: ClientConfig = field(default_factory=ClientConfig)
 
 
@@ -106,7 +118,10 @@ async def join(
     leave = leave or Leave()
     reporter = _reporter(config, leave.ask)
     try:
+        _check(config)
         link, name, source = parse_link(config.url), clean_name(config.name), make_source(config.source)
+        classifier = await _classifier(config, reporter)
+        calibrated = _Calibrated(config, name, classifier)
         with _loop_signals_ask(leave):
             participant = Participant(
                 link,
@@ -114,13 +129,16 @@ async def join(
                 source,
                 reporter,
                 labels=config.labels,
-                classifier=await _classifier(config, reporter),
+                classifier=classifier,
+                perception=await asyncio.to_thread(calibrated.perception, reporter),
+                keep_offset=calibrated.keep,
                 decode_grid=on_scene is not None,
                 config=config.client,
             )
             if on_scene is not None:
                 on_scene(participant)
-            return await _attend(config, participant, leave)
+            with _enter_skips(participant) if config.calibrate else contextlib.nullcontext():
+                return await _attend(config, participant, leave)
     except (ConfigInvalid, NameInvalid) as error:
         reporter.error(error.code, error.message)
         return EXIT_USAGE
@@ -129,6 +147,12 @@ async def join(
         return EXIT_FAILED
     finally:
         reporter.close()
+
+
+def _check(config: JoinConfig) -> None:
+    """Raises `ConfigInvalid` for options that contradict each other."""
+    if config.calibrate and not config.labels:
+        raise ConfigInvalid("expected --calibrate with labels, got --no-labels")
 
 
 async def _attend(config: JoinConfig, participant: Participant, leave: Leave) -> int:
@@ -158,9 +182,82 @@ async def _classifier(config: JoinConfig, reporter: Reporter) -> AttentionClassi
         return None
 
 
+class _Calibrated:
+    """What is kept of this person, before this source, with this model."""
+
+    def __init__(self, config: JoinConfig, name: str, classifier: AttentionClassifier | None) -> None:
+        self._config, self._name, self._classifier = config, name, classifier
+        self._kept = None if config.calibrations is None else Calibrations(config.calibrations)
+
+    def perception(self, reporter: Reporter) -> PerceptionConfig:
+        """How to read the person, with a word to the user where that isn't what they asked for."""
+        try:
+            if self._kept is not None and self._config.forget_calibration:
+                self._kept.forget(self._name)
+            offset = self._offset()
+        except CalibrationUnusable as error:
+            reporter.error(error.code, error.message)
+            offset = None
+        calibrate = self._config.calibrate
+        if calibrate and self._classifier is not None and not self._classifier.has_signals:
+            reporter.error(
+                CalibrationRefused.code,
+                f"expected a model with signals for --calibrate, {self._config.model.name} has none: not calibrated",
+            )
+            calibrate = False
+        return PerceptionConfig(self._config.reader, offset, calibrate)
+
+    def keep(self, offset: Offset) -> None:
+        """Raises `CalibrationUnusable` where it cannot be kept."""
+        if self._kept is not None and self._classifier is not None:
+            self._kept.save(Entry(self._name, self._config.source, self._classifier.card.sha256, offset))
+
+    def _offset(self) -> Offset | None:
+        """None where there is none, or nothing to hold it against; raises `CalibrationUnusable`."""
+        if self._kept is None or self._classifier is None or not self._classifier.has_signals:
+            return None
+        return self._kept.load(self._name, self._config.source, self._classifier.card.sha256)
+
+
 def _reporter(config: JoinConfig, on_broken: Callable[[], None]) -> Reporter:
     output = Output(sys.stdout, on_broken)
     return JsonReporter(output) if config.json else TerminalReporter(output, labels=config.labels)
+
+
+@contextmanager
+def _enter_skips(participant: Participant) -> Iterator[None]:
+    """The first Enter ends a calibration, where there is a keyboard and the loop can wait for it."""
+    loop = asyncio.get_running_loop()
+    waiting = False
+
+    def stop() -> None:
+        nonlocal waiting
+        if waiting:
+            loop.remove_reader(sys.stdin)
+            waiting = False
+
+    def on_line() -> None:
+        stop()
+        if not _in_background():
+            sys.stdin.readline()
+            participant.skip_calibration()
+
+    with contextlib.suppress(NotImplementedError, ValueError, OSError):
+        if sys.stdin is not None and sys.stdin.isatty():
+            loop.add_reader(sys.stdin, on_line)
+            waiting = True
+    try:
+        yield
+    finally:
+        stop()
+
+
+def _in_background() -> bool:
+    """Whether the keyboard belongs to another command: to read from it would stop this process."""
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp()
+    except (AttributeError, OSError):  # not this process's terminal, or not Unix
+        return False
 
 
 @contextmanager

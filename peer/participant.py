@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from peer.client import ClientConfig, MeetingClient
@@ -12,17 +12,19 @@ from peer.grid import GridMeter
 from peer.griddecoder import GridDecoder
 from peer.link import Link
 from peer.mood import MoodBoard
+from peer.perception.calibration import Offset, Progress, Stage
 from peer.perception.classifier import AttentionClassifier
-from peer.perception.window import Verdict
-from peer.perception.worker import Decision, PerceptionWorker
+from peer.perception.verdict import Verdict
+from peer.perception.worker import Decision, PerceptionConfig, PerceptionWorker
 from peer.source import Pixels, Source, SourceState
+from signaling.errors import EdgeAttendError
 from signaling.rtc import EncodedFrame
 
 REPORT_EVERY_S = 1.0
 
 
 class Participant:
-    """Lives on the event loop; `own_picture`, `verdict`, `grid_picture` and `status` may be read from any thread."""
+    """Lives on the event loop; what `peer.window.Scene` names may be called from any thread."""
 
     def __init__(
         self,
@@ -33,11 +35,19 @@ class Participant:
         *,
         labels: bool,
         classifier: AttentionClassifier | None = None,
+        perception: PerceptionConfig | None = None,
+        keep_offset: Callable[[Offset], None] = lambda _: None,
         decode_grid: bool = False,
         config: ClientConfig | None = None,
     ) -> None:
-        """`labels` False: nobody looks at the pictures, and no label is sent. `classifier` None: it is `unknown`."""
+        """`labels` False: nobody looks at the pictures, and no label is sent. `classifier` None: it is `unknown`.
+
+        `keep_offset` takes the result of a calibration, in perception's thread, and may raise `EdgeAttendError`.
+        """
         self._source, self._reporter, self._classifier = source, reporter, classifier
+        self._perception, self._keep_offset = perception, keep_offset
+        self._worker: PerceptionWorker | None = None
+        self._calibration: Progress | None = None
         self._loop = asyncio.get_running_loop()
         self._moods = MoodBoard() if labels else None
         self._meter = GridMeter()
@@ -94,12 +104,14 @@ class Participant:
         def publish(decision: Decision) -> None:
             self._loop.call_soon_threadsafe(moods.put, decision)
 
-        worker = PerceptionWorker(self._source, self._classifier, publish)
-        worker.start()
+        self._worker = PerceptionWorker(
+            self._source, self._classifier, publish, config=self._perception, on_calibration=self._on_calibration
+        )
+        self._worker.start()
         try:
             yield
         finally:
-            await asyncio.to_thread(worker.close)
+            await asyncio.to_thread(self._worker.close)
 
     @asynccontextmanager
     async def _running_decoder(self) -> AsyncIterator[None]:
@@ -111,6 +123,18 @@ class Participant:
             yield
         finally:
             await asyncio.to_thread(self._decoder.close)
+
+    def _on_calibration(self, progress: Progress) -> None:
+        """In perception's thread."""
+        self._calibration = progress
+        self._loop.call_soon_threadsafe(self._reporter.calibration, progress)
+        if progress.offset is None:
+            return
+        try:
+            self._keep_offset(progress.offset)
+        except EdgeAttendError as error:
+            message = f"{error.message}: the calibration holds for this meeting only"
+            self._loop.call_soon_threadsafe(self._reporter.error, error.code, message)
 
     async def _report_labels(self, moods: MoodBoard) -> None:
         seen = moods.changes
@@ -168,3 +192,13 @@ class Participant:
     def status(self) -> str:
         """See `peer.window.Scene`."""
         return self._status
+
+    def calibration_left_s(self) -> int | None:
+        """See `peer.window.Scene`."""
+        progress = self._calibration
+        return progress.left_s if progress is not None and progress.stage is Stage.RUNNING else None
+
+    def skip_calibration(self) -> None:
+        """See `peer.window.Scene`."""
+        if self._worker is not None:
+            self._worker.skip_calibration()

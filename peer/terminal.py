@@ -6,7 +6,8 @@ import shutil
 import unicodedata
 
 from peer.grid import GridState
-from peer.perception.window import Verdict
+from peer.perception.calibration import CALIBRATION_S, Progress, Stage
+from peer.perception.verdict import Verdict
 from peer.source import SourceState
 from signaling.output import Output
 from signaling.protocol import Label, Reason
@@ -18,14 +19,30 @@ REASONS = {
     Reason.NO_FACE: "no face in the picture",
     Reason.PAUSED: "no picture",
     Reason.NO_MODEL: "no model",
+    Reason.AWAY: "nobody in the picture",
+    Reason.TURNED: "head turned away",
+    Reason.DOWN: "looking down",
+    Reason.EYES_CLOSED: "eyes closed",
+    Reason.LOOKING_OFF: "looking off",
 }
+CALIBRATIONS = {
+    Stage.DONE: "calibrated to you, on this device only",
+    Stage.REFUSED: "not calibrated",
+    Stage.SKIPPED: "calibration skipped",
+}
+"""How they end."""
 
 CLEAR_LINE = "\r\x1b[2K"
 
 
+def reason_of(verdict: Verdict) -> str:
+    """Why, in words for the person themself: `head turned 48°`; "" where there is nothing to say."""
+    return verdict.detail or REASONS[verdict.reason]
+
+
 def describe(verdict: Verdict) -> str:
     """The label in words, never by colour: `✓ attentive 0.93`."""
-    reason = REASONS[verdict.reason]
+    reason = reason_of(verdict)
     detail = f"({reason})" if reason else f"{verdict.score:.2f}"
     return f"{SIGNS[verdict.label]} {WORDS[verdict.label]} {detail}"
 
@@ -40,6 +57,7 @@ class TerminalReporter:
         self._label = "looking" if labels else "labels off"
         self._grid = ""
         self._source = ""
+        self._calibration = ""
         self._kind: tuple[Label, Reason] | None = None
         self._shown = False
 
@@ -74,6 +92,20 @@ class TerminalReporter:
         else:
             self._refresh()
 
+    def calibration(self, progress: Progress) -> None:
+        """A countdown on the line, and how it ended on a line of its own."""
+        if progress.stage is not Stage.RUNNING:
+            self._calibration = ""
+            self._line(": ".join(filter(None, (CALIBRATIONS[progress.stage], progress.message))))
+            self._refresh()
+            return
+        began = not self._calibration
+        self._calibration = f"look at the screen: {progress.left_s} s (Enter skips)"
+        if self._tty:
+            self._refresh()
+        elif began:
+            self._line(f"look at the screen for {CALIBRATION_S:.0f} s")
+
     def source(self, state: SourceState, reason: str) -> None:
         """Only trouble is worth space on the line."""
         self._source = f"no picture: {reason}" if state is SourceState.LOST else ""
@@ -100,7 +132,8 @@ class TerminalReporter:
     def _refresh(self) -> None:
         if not self._tty:
             return
-        status = " · ".join(part for part in (self._meeting, self._label, self._grid, self._source) if part)
+        parts = (self._calibration, self._meeting, self._label, self._grid, self._source)
+        status = " · ".join(filter(None, parts))
         # A line that wraps cannot be rewritten.
         self._output.write(CLEAR_LINE + _printable(status)[: shutil.get_terminal_size().columns - 1])
         self._shown = True

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from peer.badge import draw_badge
-from peer.perception.window import Verdict
+from peer.perception.verdict import Verdict
 from peer.source import Pixels
 from signaling.errors import EdgeAttendError
 
@@ -28,6 +28,8 @@ OWN_WIDTH, GRID_WIDTH, HEIGHT = 480, 960, 540
 BACKGROUND_BGR = (40, 36, 32)
 TEXT_BGR = (220, 220, 220)
 QUIT_KEYS = (ord("q"), ord("Q"), 27)
+SKIP_KEYS = (ord("s"), ord("S"), 13)
+BANNER_PX = 40
 
 PROBE = f"import cv2; cv2.namedWindow({TITLE!r}); cv2.pollKey(); cv2.destroyAllWindows()"
 PROBE_TIMEOUT_S = 20.0
@@ -47,6 +49,12 @@ class Scene(Protocol):
 
     def verdict(self) -> Verdict | None:
         """Our label; None where labels are off or none was found yet."""
+
+    def calibration_left_s(self) -> int | None:
+        """How long to look at the screen yet; None while nothing is measured."""
+
+    def skip_calibration(self) -> None:
+        """The person doesn't want to be measured."""
 
     def grid_picture(self) -> Pixels | None:
         """The grid's latest picture, (H, W, 3) uint8 BGR."""
@@ -73,13 +81,18 @@ def check_display() -> None:
 
 
 def show(scene: Scene, done: threading.Event, leave: Callable[[], None]) -> None:
-    """Draw `scene` until `done`; `leave` is called when the user closes the window, or presses q or Escape."""
+    """Draw `scene` until `done`; `leave` is called when the user closes the window, or presses q or Escape.
+
+    s or Enter ends a calibration.
+    """
     cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
     cv2.resizeWindow(TITLE, OWN_WIDTH + GRID_WIDTH, HEIGHT)
     try:
         while not done.is_set():
             cv2.imshow(TITLE, compose(scene))
             key = cv2.waitKey(1000 // FPS) & 0xFF
+            if key in SKIP_KEYS:
+                scene.skip_calibration()
             if key in QUIT_KEYS or cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
                 leave()
                 return
@@ -97,6 +110,10 @@ def compose(scene: Scene) -> Pixels:
         place = _letterbox(canvas[:, :OWN_WIDTH], own)
         place[:] = place[:, ::-1].copy()  # as in a mirror, which is how people know themselves
         draw_badge(place, scene.verdict())
+    left_s = scene.calibration_left_s()
+    if left_s is not None:
+        canvas[:BANNER_PX, :OWN_WIDTH] = BACKGROUND_BGR
+        _text(canvas[:BANNER_PX, :OWN_WIDTH], f"Look at the screen: {left_s} s (s skips)")
     grid = scene.grid_picture()
     if grid is None:
         _text(canvas[:, OWN_WIDTH:], scene.status())

@@ -50,6 +50,11 @@ class Reason(enum.StrEnum):
     NO_FACE = "no_face"
     PAUSED = "paused"
     NO_MODEL = "no_model"
+    AWAY = "away"
+    TURNED = "turned"
+    DOWN = "down"
+    EYES_CLOSED = "eyes_closed"
+    LOOKING_OFF = "looking_off"
 
 
 class ParticipantState(enum.StrEnum):

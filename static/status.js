@@ -9,7 +9,7 @@ const EVERY_MS = 1000;
  * @typedef {object} Mood What a participant's device says of them; only a host is told.
  * @property {"attentive" | "not_attentive" | "unknown"} label
  * @property {number} score 0 to 1.
- * @property {"face" | "no_face" | "paused" | "no_model"} reason
+ * @property {"face" | "no_face" | "paused" | "no_model" | "away" | "turned" | "down" | "eyes_closed" | "looking_off"} reason
  * @property {number} age_s
  */
 

@@ -1,23 +1,15 @@
-"""The five-frame window that turns single scores into a label that does not flicker."""
+"""The reference's rule: the mean of five scores, a label that hardly flickers. Chosen by `--reading window`."""
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
+from peer.perception.signals import Reading
+from peer.perception.verdict import Verdict
 from signaling.protocol import Label, Reason
 
 WINDOW_FRAMES = 5
 """One second at five frames a second: longer than a blink, shorter than a glance at a phone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A label, the score behind it (0..1), and why."""
-
-    label: Label
-    score: float
-    reason: Reason
 
 
 class ScoreWindow:
@@ -28,16 +20,18 @@ class ScoreWindow:
         self._scores: deque[float | None] = deque(maxlen=WINDOW_FRAMES)
 
     def clear(self) -> None:
-        """Begin anew: what comes next has nothing to do with what was."""
+        """See `peer.perception.reader.Reader`."""
         self._scores.clear()
 
-    def push(self, score: float | None) -> Verdict | None:
-        """Add one frame's score, 0..1, or None for no face; the verdict once the window is full, None before.
+    def push(self, time_s: float, reading: Reading | None) -> Verdict | None:
+        """Add one frame, None for no face; the verdict once the window is full, None before. It counts frames,
+        whatever the time.
 
         A frame without a face counts 0.0 in the mean: somebody of whom two frames in five show no face must be
         clearly attentive in the other three. Without a face in more than half, nobody is there.
         """
-        self._scores.append(score)
+        del time_s
+        self._scores.append(None if reading is None else reading.score)
         if len(self._scores) < WINDOW_FRAMES:
             return None
         missing = sum(score is None for score in self._scores)

@@ -8,17 +8,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from peer.perception.calibration import Calibrator, Offset, Progress, Stage
 from peer.perception.classifier import AttentionClassifier
 from peer.perception.crop import Box, crop_face
 from peer.perception.detector import FaceDetector
-from peer.perception.window import ScoreWindow, Verdict
+from peer.perception.limits import THRESHOLD
+from peer.perception.reader import Reader, ReaderKind, make_reader
+from peer.perception.signals import Reading
+from peer.perception.verdict import Verdict
 from peer.source import Frame, Source
 from signaling.protocol import Label, Reason
 
 logger = logging.getLogger(__name__)
 
 PERIOD_S = 0.2
-"""Five decisions a second: with the window of five, a label follows the person within a second."""
+"""Five decisions a second: a label follows the person within a second."""
 
 BLIND_AFTER_S = 1.0
 """Without a new frame for this long there is nothing to judge."""
@@ -36,8 +40,17 @@ class Decision:
     frame_seq: int
 
 
+@dataclass(frozen=True)
+class PerceptionConfig:
+    """How a person is read: `offset` is their calibration, `calibrate` makes a new one from the first seconds."""
+
+    reader: ReaderKind = ReaderKind.STEADY
+    offset: Offset | None = None
+    calibrate: bool = False
+
+
 class PerceptionWorker:
-    """Source -> detector -> classifier -> window -> `publish`, until closed.
+    """Source -> detector -> classifier -> reader -> `publish`, until closed.
 
     `classifier` None means that the model is missing: the label is `unknown`, reason `no_model`, and goes on being
     said. A failure while looking says the same, is logged once, and the next frame is looked at again.
@@ -49,15 +62,24 @@ class PerceptionWorker:
         classifier: AttentionClassifier | None,
         publish: Callable[[Decision], None],
         *,
+        config: PerceptionConfig | None = None,
+        on_calibration: Callable[[Progress], None] = lambda _: None,
         detector: FaceDetector | None = None,
         period_s: float = PERIOD_S,
     ) -> None:
-        """`publish` is called from the worker's thread with every decision and must return at once."""
+        """Both callbacks are called from the worker's thread, `publish` with every decision, `on_calibration` once
+        a second while there is one and at its end; both must return at once."""
         self._source = source
         self._classifier = classifier
         self._publish = publish
+        self._on_calibration = on_calibration
         self._detector = detector or FaceDetector()
-        self._window = ScoreWindow(classifier.card.threshold if classifier else 0.5)
+        self._config = config or PerceptionConfig()
+        self._offset = self._config.offset
+        self._reader = self._make_reader()
+        self._calibrator = Calibrator() if self._config.calibrate else None
+        self._progress: Progress | None = None
+        self._skipped = threading.Event()
         self._period_s = period_s
         self._failed = False
         self._stopping = threading.Event()
@@ -72,6 +94,15 @@ class PerceptionWorker:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
+
+    def skip_calibration(self) -> None:
+        """End a calibration that runs, without its result."""
+        self._skipped.set()
+
+    def _make_reader(self) -> Reader:
+        """A calibrated score is made by the limits, whose threshold isn't the model's."""
+        threshold = THRESHOLD if self._offset or self._classifier is None else self._classifier.card.threshold
+        return make_reader(self._config.reader, threshold)
 
     def _run(self) -> None:
         if self._classifier is None:
@@ -95,10 +126,13 @@ class PerceptionWorker:
     def _look(self, classifier: AttentionClassifier, frame: Frame) -> None:
         try:
             box = self._detector.detect(frame.bgr)
-            score = None
+            reading = None
             if box is not None:
-                score = classifier.score(crop_face(frame.bgr, box, classifier.card.crop_scale))
-            verdict = self._window.push(score)
+                reading = classifier.look(crop_face(frame.bgr, box, classifier.card.crop_scale))
+            self._calibrate(frame.captured_s, reading)
+            if reading is not None and self._offset is not None:
+                reading = self._offset.seen_from_screen(reading)
+            verdict = self._reader.push(frame.captured_s, reading)
         except Exception:  # whatever it is, the meeting is worth more than the label
             if not self._failed:
                 logger.exception("perception failed; the label is unknown until it works again")
@@ -110,6 +144,20 @@ class PerceptionWorker:
         if verdict is not None:
             self._publish(Decision(verdict, box, frame.seq))
 
+    def _calibrate(self, time_s: float, reading: Reading | None) -> None:
+        """Let a calibration that runs see this look; its end changes how all later ones are read."""
+        if self._calibrator is None:
+            return
+        progress = Progress(Stage.SKIPPED) if self._skipped.is_set() else self._calibrator.add(time_s, reading)
+        if progress.stage is not Stage.RUNNING:
+            self._calibrator = None
+        if progress.offset is not None:
+            self._offset = progress.offset
+            self._reader = self._make_reader()
+        if progress != self._progress:
+            self._progress = progress
+            self._on_calibration(progress)
+
     def _forget(self) -> None:
         self._detector.reset()
-        self._window.clear()
+        self._reader.clear()

@@ -29,6 +29,7 @@ MOOD_EVERY_S = 0.3
 
 ATTENTIVE = (Label.ATTENTIVE, 0.91, Reason.FACE)
 NOT_ATTENTIVE = (Label.NOT_ATTENTIVE, 0.21, Reason.FACE)
+DOWN = (Label.NOT_ATTENTIVE, 0.08, Reason.DOWN)
 NO_FACE = (Label.NOT_ATTENTIVE, 0.0, Reason.NO_FACE)
 PAUSED = (Label.UNKNOWN, 0.0, Reason.PAUSED)
 Said = tuple[Label, float, Reason]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from host.labels import reading_of
+from signaling.protocol import Label, Reason
 from tests.browser.conftest import OpenPage
-from tests.browser.meeting import ATTENTIVE, NO_FACE, NOT_ATTENTIVE, PAUSED, Meeting, Rgb
+from tests.browser.meeting import ATTENTIVE, DOWN, NO_FACE, NOT_ATTENTIVE, PAUSED, Meeting, Rgb
 from tests.browser.page_reading import border, middle, tiles, wait_for_colours, wait_for_state
+from tests.host.people import feel, live, show
+from tests.media import flat_vp8
 
 BLUE: Rgb = (50, 70, 190)
 SAND: Rgb = (180, 150, 110)
@@ -42,6 +48,9 @@ async def test_each_row_follows_what_the_device_says(meeting: Meeting, open_page
     await expect(page.locator("#attentive")).to_have_text("1 of 2 attentive")
     await expect(page.locator("#people")).to_have_text("4 participants")
 
+    ana.mood = DOWN
+    await expect(row(page, "Ana").locator(".person-reading")).to_have_text("Looking down")
+    await expect(row(page, "Ana").locator(".score-number")).to_have_text("0.08")
     ana.mood = NO_FACE
     await expect(row(page, "Ana").locator(".person-reading")).to_have_text("No face")
     await expect(row(page, "Ana").locator(".person-why")).to_have_text("nobody in the picture")
@@ -49,6 +58,19 @@ async def test_each_row_follows_what_the_device_says(meeting: Meeting, open_page
     ana.mood = ATTENTIVE
     await expect(row(page, "Ana").locator(".person-reading")).to_have_text("Attentive")
     await expect(page.locator("#attentive")).to_have_text("1 of 2 attentive")
+
+
+async def test_the_page_reads_every_mood_in_the_words_of_the_picture(meeting: Meeting, open_page: OpenPage) -> None:
+    page = await open_page(meeting.links.host_url)
+    for label, reason in product(Label, Reason):
+        mood = {"label": label, "score": 0.5, "reason": reason, "age_s": 0.1}
+        participant = {"state": "live", "video": {"width": 1, "height": 1, "fps": 1}, "mood": mood}
+        reading = await page.evaluate(
+            "async (participant) => (await import('/static/readings.js')).readingOf(participant)", participant
+        )
+        there = feel(live(), label, 0.5, reason)
+        show(there, flat_vp8(64, 48, BLUE))
+        assert (reading["text"], reading["icon"]) == (reading_of(there).text, reading_of(there).icon.value)
 
 
 async def test_the_picture_has_everybody_in_a_border_of_their_labels_colour(

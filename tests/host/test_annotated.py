@@ -51,6 +51,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (Label.ATTENTIVE, Reason.FACE, GREEN),
         (Label.NOT_ATTENTIVE, Reason.FACE, ORANGE),
         (Label.NOT_ATTENTIVE, Reason.NO_FACE, ORANGE),
+        (Label.NOT_ATTENTIVE, Reason.EYES_CLOSED, ORANGE),
         (Label.UNKNOWN, Reason.PAUSED, GREY),
         (None, Reason.FACE, GREY),
     ],

@@ -33,6 +33,11 @@ def test_every_state_label_and_reason_reads_as_words_with_an_icon(
         (Label.ATTENTIVE, Reason.FACE, ("Attentive", Icon.CHECK, 0.75)),
         (Label.NOT_ATTENTIVE, Reason.FACE, ("Not attentive", Icon.EXCLAMATION, 0.75)),
         (Label.NOT_ATTENTIVE, Reason.NO_FACE, ("No face", Icon.ABSENT, 0.75)),
+        (Label.NOT_ATTENTIVE, Reason.AWAY, ("Away", Icon.ABSENT, 0.75)),
+        (Label.NOT_ATTENTIVE, Reason.TURNED, ("Turned away", Icon.EXCLAMATION, 0.75)),
+        (Label.NOT_ATTENTIVE, Reason.DOWN, ("Looking down", Icon.EXCLAMATION, 0.75)),
+        (Label.NOT_ATTENTIVE, Reason.EYES_CLOSED, ("Eyes closed", Icon.EXCLAMATION, 0.75)),
+        (Label.NOT_ATTENTIVE, Reason.LOOKING_OFF, ("Looking off", Icon.EXCLAMATION, 0.75)),
         (Label.UNKNOWN, Reason.FACE, ("Unknown", Icon.QUESTION, None)),
         (Label.UNKNOWN, Reason.PAUSED, ("No picture", Icon.PAUSE, None)),
         (Label.UNKNOWN, Reason.NO_MODEL, ("No model", Icon.QUESTION, None)),
@@ -60,6 +65,13 @@ def test_readings_of_one_colour_differ_in_words_and_those_of_moods_in_icons_too(
     moods = [(Label.ATTENTIVE, Reason.FACE), (Label.NOT_ATTENTIVE, Reason.FACE), (Label.NOT_ATTENTIVE, Reason.NO_FACE)]
     readings = [reading_of(feel(live(), label, 0.5, reason)) for label, reason in moods]
     assert len({reading.icon for reading in readings}) == len({reading.text for reading in readings}) == 3
+
+
+def test_every_reason_of_a_face_that_is_not_attentive_reads_differently() -> None:
+    reasons = [Reason.FACE, Reason.NO_FACE, *list(Reason)[4:]]
+    assert Reason.LOOKING_OFF in reasons
+    texts = {reading_of(feel(live(), Label.NOT_ATTENTIVE, 0.5, reason)).text for reason in reasons}
+    assert len(texts) == len(reasons)
 
 
 def test_icons_can_be_told_apart_without_their_colour() -> None:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 UINT8, FLOAT = 2, 1
-INPUT, OUTPUT = "face", "attentive"
+INPUT, OUTPUT, SIGNALS = "face", "attentive", "signals"
 
 
 def write_model(path: Path, data: bytes, **card: object) -> Path:
@@ -24,8 +24,15 @@ def model(
     element: int = UINT8,
     last_op: str = "Sigmoid",
     keep_dims: bool = False,
+    columns: int = 0,
+    flat_signals: bool = False,
+    signals_op: str = "Identity",
 ) -> bytes:
-    """Mean over all axes but the first, then `last_op`: (N,), or (N, 1, 1, 1) with `keep_dims`."""
+    """Mean over all axes but the first, then `last_op`: (N,), or (N, 1, 1, 1) with `keep_dims`.
+
+    With `columns` a second output `signals`, (N, columns): the k-th is `signals_op` of k times the mean, k from 1.
+    `flat_signals`: it is their mean, (N,).
+    """
     axes = list(range(1, len(shape)))
     to_float = _node("Cast", INPUT, "float", _attribute("to", 2, [FLOAT]))
     mean = _node(
@@ -33,14 +40,36 @@ def model(
     )
     last = _node(last_op, "mean", OUTPUT)
     result: tuple[int | str, ...] = ("N", *(1 for _ in axes)) if keep_dims else ("N",)
-    graph = b"".join(_field(1, node) for node in (to_float, mean, last))
+    nodes = [to_float, mean, last]
+    if columns:
+        nodes += _signals(axes, columns, signals_op, flat=flat_signals)
+    graph = b"".join(_field(1, node) for node in nodes)
     graph += _field(2, b"test") + _field(11, _value(INPUT, element, shape)) + _field(12, _value(OUTPUT, FLOAT, result))
+    if columns:
+        graph += _field(12, _value(SIGNALS, FLOAT, ("N",) if flat_signals else ("N", columns)))
     opset = _field(1, b"") + _integer(2, 13)
     return _integer(1, 8) + _field(7, graph) + _field(8, opset)
 
 
-def _node(kind: str, source: str, target: str, *attributes: bytes) -> bytes:
-    node = _field(1, source.encode()) + _field(2, target.encode()) + _field(4, kind.encode())
+def _signals(axes: list[int], columns: int, last_op: str, *, flat: bool) -> list[bytes]:
+    nodes = [
+        _node("ReduceMean", "float", "kept", _attribute("axes", 7, axes), _attribute("keepdims", 2, [1])),
+        _node("Flatten", "kept", "column1", _attribute("axis", 2, [1])),
+    ]
+    nodes += [_node("Add", f"column{k - 1} column1", f"column{k}") for k in range(2, columns + 1)]
+    names = " ".join(f"column{k}" for k in range(1, columns + 1))
+    nodes += [_node("Concat", names, "table", _attribute("axis", 2, [1])), _node(last_op, "table", "done")]
+    if flat:
+        nodes.append(_node("ReduceMean", "done", SIGNALS, _attribute("axes", 7, [1]), _attribute("keepdims", 2, [0])))
+    else:
+        nodes.append(_node("Identity", "done", SIGNALS))
+    return nodes
+
+
+def _node(kind: str, sources: str, target: str, *attributes: bytes) -> bytes:
+    """`sources`: names with blanks between."""
+    node = b"".join(_field(1, source.encode()) for source in sources.split())
+    node += _field(2, target.encode()) + _field(4, kind.encode())
     return node + b"".join(_field(5, attribute) for attribute in attributes)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from peer.join import DEFAULT_MODEL
 from peer.perception.classifier import AttentionClassifier
+from peer.perception.signals import SIGNAL_NAMES, Reading
 from signaling.errors import ModelUnavailable
 from tests.peer.onnx_bytes import FLOAT, model, write_model
 
@@ -88,3 +89,51 @@ def test_a_card_that_is_no_json_is_refused(tmp_path: Path) -> None:
     path.with_suffix(".json").write_bytes(b"\xff\xfe{")
     with pytest.raises(ModelUnavailable, match=r"card.*m\.json"):
         AttentionClassifier(path)
+
+
+def test_a_model_without_signals_gives_readings_without(tmp_path: Path) -> None:
+    classifier = AttentionClassifier(write_model(tmp_path / "m.onnx", model()))
+    assert not classifier.has_signals
+    assert classifier.look(crop(0)) == Reading(0.5)
+
+
+def test_signals_that_the_card_does_not_list_are_left_alone(tmp_path: Path) -> None:
+    classifier = AttentionClassifier(write_model(tmp_path / "m.onnx", model(columns=5)))
+    assert not classifier.has_signals
+    assert classifier.look(crop(0)).signals is None
+
+
+def test_each_signal_is_the_column_that_the_card_names_so(tmp_path: Path) -> None:
+    names = ["unknown_to_us", *reversed(SIGNAL_NAMES)]
+    path = write_model(tmp_path / "m.onnx", model(columns=9), signals=names)
+    classifier = AttentionClassifier(path)
+    assert classifier.has_signals
+    signals = classifier.look(crop(10)).signals
+    assert signals is not None
+    assert {name: getattr(signals, name) for name in SIGNAL_NAMES} == {
+        name: pytest.approx(10.0 * (names.index(name) + 1)) for name in SIGNAL_NAMES
+    }
+    assert signals.closed == pytest.approx(20.0)
+
+
+@pytest.mark.parametrize(
+    ("data", "names", "expected"),
+    [
+        (model(), SIGNAL_NAMES, "expected .* an output 'signals', since its card lists signals, got attentive"),
+        (model(columns=7), SIGNAL_NAMES, r"expected .* signals \(N, 8\).* as many as its card lists, got \['N', 7\]"),
+        (model(columns=9), SIGNAL_NAMES, r"\(N, 8\).* got \['N', 9\]"),
+        (model(columns=8, flat_signals=True), SIGNAL_NAMES, r"\(N, 8\).* got \['N'\]"),
+        (model(columns=8, signals_op="Log"), SIGNAL_NAMES, r"expected .* finite signals of shape \(1, 8\)"),
+        (model(columns=8), SIGNAL_NAMES[:7], "to list each of the signals yaw, .*, closed once, got yaw, .*mouth_open"),
+        (model(columns=8), (*SIGNAL_NAMES[:7], "yaw"), "once"),
+        (model(columns=9), (*SIGNAL_NAMES, "yaw"), "once"),
+        (model(columns=8), (), "got none"),
+        (model(columns=8), "yaw", r"card.*m\.json"),
+    ],
+    ids=["none", "few", "many", "rank 1", "not finite", "one missing", "one twice", "nine", "empty", "no list"],
+)
+def test_a_card_and_a_graph_that_disagree_on_signals_are_refused(
+    tmp_path: Path, data: bytes, names: object, expected: str
+) -> None:
+    with pytest.raises(ModelUnavailable, match=expected):
+        AttentionClassifier(write_model(tmp_path / "m.onnx", data, signals=names))

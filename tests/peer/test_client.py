@@ -12,7 +12,7 @@ import pytest
 from peer.client import ClientConfig, MeetingClient
 from peer.link import parse_link
 from peer.mood import MoodBoard
-from peer.perception.window import Verdict
+from peer.perception.verdict import Verdict
 from peer.perception.worker import NO_MODEL, Decision
 from peer.session import SessionConfig
 from peer.source import SourceState

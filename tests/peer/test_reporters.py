@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import io
 import json
+import re
+
+import pytest
 
 from peer.events import JsonReporter, Reporter
 from peer.grid import GridMeter, GridState
-from peer.perception.window import Verdict
+from peer.perception.calibration import Offset, Progress, Stage
+from peer.perception.verdict import Verdict
 from peer.sender import to_planes
 from peer.source import SourceState
-from peer.terminal import TerminalReporter
+from peer.terminal import TerminalReporter, describe
 from signaling.codec import Vp8Encoder
 from signaling.output import Output
 from signaling.protocol import Label, Reason
@@ -79,6 +83,68 @@ def test_on_a_terminal_one_line_is_rewritten() -> None:
     lines = stream.getvalue().split("\n")
     assert len(lines) == 3  # the error has a line of its own
     assert lines[1].split("\r")[-1].endswith("reconnecting (host silent) · ✗ not attentive (no face in the picture)")
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_has_words_for_the_person(reason: Reason) -> None:
+    words = describe(Verdict(Label.NOT_ATTENTIVE, 0.1, reason))
+    assert (
+        words == "✗ not attentive 0.10"
+        if reason is Reason.FACE
+        else re.fullmatch(r"✗ not attentive \([a-z ]+\)", words)
+    )
+
+
+def test_the_angle_is_for_the_persons_eyes_alone() -> None:
+    verdict = Verdict(Label.NOT_ATTENTIVE, 0.1, Reason.TURNED, "head turned 48°")
+    assert describe(verdict) == "✗ not attentive (head turned 48°)"
+    stream = io.StringIO()
+    reporter = JsonReporter(Output(stream))
+    reporter.label(verdict)
+    reporter.close()
+    assert "48" not in stream.getvalue()
+
+
+def calibrate(reporter: Reporter) -> None:
+    for left_s in (10, 9):
+        reporter.calibration(Progress(Stage.RUNNING, left_s=left_s))
+    reporter.calibration(Progress(Stage.DONE, offset=Offset(yaw=12.25, pitch=-3.5)))
+    reporter.calibration(Progress(Stage.RUNNING, left_s=10))
+    reporter.calibration(Progress(Stage.REFUSED, message="expected open eyes"))
+    reporter.calibration(Progress(Stage.SKIPPED))
+    reporter.close()
+
+
+def test_a_calibration_is_told_and_what_it_found_is_not() -> None:
+    stream = io.StringIO()
+    calibrate(JsonReporter(Output(stream)))
+    assert [json.loads(line) for line in stream.getvalue().splitlines()] == [
+        {"event": "calibration", "stage": "running", "left_s": 10},
+        {"event": "calibration", "stage": "running", "left_s": 9},
+        {"event": "calibration", "stage": "done"},
+        {"event": "calibration", "stage": "running", "left_s": 10},
+        {"event": "calibration", "stage": "refused", "message": "expected open eyes"},
+        {"event": "calibration", "stage": "skipped"},
+    ]
+    plain = Terminal(tty=False)
+    calibrate(TerminalReporter(Output(plain), labels=True))
+    assert plain.getvalue().splitlines() == [
+        "look at the screen for 10 s",
+        "calibrated to you, on this device only",
+        "look at the screen for 10 s",
+        "not calibrated: expected open eyes",
+        "calibration skipped",
+    ]
+    assert "12" not in stream.getvalue() + plain.getvalue()
+
+
+def test_a_terminal_counts_the_calibration_down() -> None:
+    stream = Terminal(tty=True)
+    calibrate(TerminalReporter(Output(stream), labels=True))
+    shown = stream.getvalue().split("\r")
+    assert "look at the screen: 9 s (Enter skips)" in shown[2]
+    assert "calibrated to you" in shown[3]
+    assert "look at the screen" not in shown[4]
 
 
 def test_a_reader_that_went_away_ends_the_command() -> None:

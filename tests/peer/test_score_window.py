@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from peer.perception.window import WINDOW_FRAMES, ScoreWindow, Verdict
+from peer.perception.signals import Reading
+from peer.perception.verdict import Verdict
+from peer.perception.window import WINDOW_FRAMES, ScoreWindow
 from signaling.protocol import Label, Reason
 
 ATTENTIVE, NOT = Label.ATTENTIVE, Label.NOT_ATTENTIVE
@@ -12,8 +14,8 @@ FACE, NO_FACE = Reason.FACE, Reason.NO_FACE
 def last_verdict(scores: list[float | None], threshold: float = 0.5) -> Verdict | None:
     window = ScoreWindow(threshold)
     verdict = None
-    for score in scores:
-        verdict = window.push(score)
+    for number, score in enumerate(scores):
+        verdict = window.push(number * 7.0, None if score is None else Reading(score))
     return verdict
 
 
@@ -60,6 +62,6 @@ def test_the_models_own_threshold_decides() -> None:
 def test_a_cleared_window_fills_anew() -> None:
     window = ScoreWindow(0.5)
     for _ in range(WINDOW_FRAMES):
-        window.push(1.0)
+        window.push(0.0, Reading(1.0))
     window.clear()
-    assert window.push(1.0) is None
+    assert window.push(0.0, Reading(1.0)) is None

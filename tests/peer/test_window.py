@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import queue
 import subprocess
+import threading
 
 import numpy as np
 import pytest
 
 from peer import window
 from peer.griddecoder import MAX_WAITING, GridDecoder
-from peer.perception.window import Verdict
+from peer.perception.verdict import Verdict
 from peer.sender import to_planes
 from peer.source import Pixels
 from peer.window import DisplayUnavailable, check_display, compose
@@ -20,6 +21,8 @@ from signaling.rtc import EncodedFrame
 class FakeScene:
     def __init__(self, own: Pixels | None, verdict: Verdict | None, grid: Pixels | None) -> None:
         self._own, self._verdict, self._grid = own, verdict, grid
+        self.left_s: int | None = None
+        self.skipped = False
 
     def own_picture(self) -> Pixels | None:
         return self._own
@@ -29,6 +32,12 @@ class FakeScene:
 
     def grid_picture(self) -> Pixels | None:
         return self._grid
+
+    def calibration_left_s(self) -> int | None:
+        return self.left_s
+
+    def skip_calibration(self) -> None:
+        self.skipped = True
 
     def status(self) -> str:
         return "reconnecting"
@@ -46,6 +55,47 @@ def test_labels_differ_by_shape_and_word_not_only_by_colour() -> None:
     assert all(shape.any() for shape in shapes)
     assert not np.array_equal(shapes[0], shapes[1])
     assert not np.array_equal(shapes[1], shapes[2])
+
+
+def test_every_reason_reads_differently_on_ones_own_picture() -> None:
+    badges = {
+        compose(FakeScene(flat(0), Verdict(Label.NOT_ATTENTIVE, 0.5, reason), None)).tobytes() for reason in Reason
+    }
+    assert len(badges) == len(Reason)
+    turned = Verdict(Label.NOT_ATTENTIVE, 0.5, Reason.TURNED, "head turned 48°")
+    assert compose(FakeScene(flat(0), turned, None)).tobytes() not in badges
+
+
+def test_a_calibration_counts_down_above_ones_own_picture() -> None:
+    scene = FakeScene(flat(90, 480, 540), None, None)
+    before = compose(scene)
+    pictures = []
+    for scene.left_s in (10, 9):
+        pictures.append(compose(scene))
+        assert np.array_equal(pictures[-1][window.BANNER_PX :], before[window.BANNER_PX :])
+        assert (pictures[-1][: window.BANNER_PX, :480] > 200).any()
+    assert not np.array_equal(pictures[0], pictures[1])
+
+
+@pytest.mark.parametrize(("key", "skipped", "left"), [("s", True, False), ("x", False, False), ("q", False, True)])
+def test_a_key_skips_the_calibration_and_another_one_leaves(
+    monkeypatch: pytest.MonkeyPatch, key: str, skipped: bool, left: bool
+) -> None:
+    scene, done, leaving = FakeScene(flat(0), None, None), threading.Event(), threading.Event()
+    keys = [ord(key)]
+
+    def wait_key(_ms: int) -> int:
+        if keys:
+            return keys.pop()
+        done.set()
+        return 255
+
+    for name in ("namedWindow", "resizeWindow", "imshow", "destroyAllWindows"):
+        monkeypatch.setattr(window.cv2, name, lambda *_: None)
+    monkeypatch.setattr(window.cv2, "waitKey", wait_key)
+    monkeypatch.setattr(window.cv2, "getWindowProperty", lambda *_: 1.0)
+    window.show(scene, done, leaving.set)
+    assert (scene.skipped, leaving.is_set()) == (skipped, left)
 
 
 def test_ones_own_picture_is_mirrored_and_the_grid_is_not() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -33,6 +35,7 @@ from signaling.protocol import (
     encode,
 )
 
+PROTOCOL_DOCUMENT = Path(__file__).parents[2] / "docs" / "protocol.md"
 GOOD_MOOD = {"t": "mood", "label": "attentive", "score": 0.91, "reason": "face", "seq": 7}
 
 MOODS = st.builds(
@@ -67,6 +70,19 @@ def test_every_message_of_a_host_comes_back_as_it_was(message: FromHost) -> None
 
 def test_a_mood_on_the_wire_is_what_the_protocol_document_says() -> None:
     assert json.loads(encode(Mood(Label.ATTENTIVE, 0.91, Reason.FACE, 7))) == GOOD_MOOD
+
+
+def test_a_client_that_knows_the_first_reasons_only_is_understood() -> None:
+    for reason in ("face", "no_face", "paused", "no_model"):
+        message = decode_from_participant(json.dumps(GOOD_MOOD | {"reason": reason}))
+        assert isinstance(message, Mood)
+        assert message.reason == reason
+
+
+def test_every_reason_is_in_the_protocol_document() -> None:
+    rows = re.findall(r"^\| `([a-z_]+)` \| (?:any|`[a-z_]+`) \|", PROTOCOL_DOCUMENT.read_text(), re.MULTILINE)
+    assert rows
+    assert set(rows) == set(Reason)
 
 
 def test_a_field_of_a_later_version_is_ignored() -> None:
