@@ -26,9 +26,9 @@ def shrink(source: Path, target: Path) -> None:
     """Write `source` in its smaller form. Raises `TrainingFailed`."""
     side = SMALL if "eyes" in source.parts or "clothes" in source.parts else LARGE
     try:
-        picture = Image.open(source)
-        transparent = picture.mode in {"RGBA", "LA", "P"} or "transparency" in picture.info
-        picture = picture.convert("RGBA" if transparent else "RGB").resize((side, side), Image.Resampling.LANCZOS)
+        original = Image.open(source)
+        transparent = original.mode in {"RGBA", "LA", "P"} or "transparency" in original.info
+        picture = original.convert("RGBA" if transparent else "RGB").resize((side, side), Image.Resampling.LANCZOS)
     except OSError as error:
         raise TrainingFailed(f"expected a picture at {source}, got: {error}") from error
     if "hair" in source.parts:
