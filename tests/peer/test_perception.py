@@ -13,7 +13,7 @@ from peer.join import DEFAULT_MODEL
 from peer.perception.calibration import Offset, Progress, Stage
 from peer.perception.classifier import AttentionClassifier
 from peer.perception.crop import Box
-from peer.perception.detector import FaceDetector
+from peer.perception.detector import FaceDetector, lifted
 from peer.perception.reader import ReaderKind
 from peer.perception.worker import PERIOD_S, Decision, PerceptionConfig, PerceptionWorker
 from peer.source import Frame, Pixels
@@ -235,3 +235,24 @@ def test_a_failure_is_logged_once_and_the_worker_lives_on(
     finally:
         worker.close()
         source.close()
+
+
+def test_faces_in_the_dark_are_found_like_those_in_the_light() -> None:
+    found: list[bool] = []
+    for clip in ("ana", "ben", "mei", "zuri"):
+        truth = clips.truth(clip).frames
+        for index, bgr in clips.frames(clip, 4 * EVERY):
+            if truth[index].attentive:
+                dark = (np.square(bgr / 255) * 0.3 * 255).astype(np.uint8)
+                found.append(FaceDetector().detect(dark) is not None)
+    assert np.mean(found) > 0.95
+    assert len(found) > 20
+
+
+def test_only_dark_pictures_are_lifted() -> None:
+    light, dark = np.full((80, 60), 140, np.uint8), np.full((80, 60), 40, np.uint8)
+    assert lifted(light) is light
+    assert 120 <= int(lifted(dark)[0, 0]) <= 128
+    black = lifted(np.zeros((80, 60), np.uint8))
+    assert black.max() == 0
+    assert lifted(np.full((2, 2), 30, np.uint8)).shape == (2, 2)
