@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
@@ -28,13 +27,13 @@ from training.errors import TrainingFailed
 from training.faces.assets import check, manifest
 from training.faces.behaviour import Plan, Pose
 from training.faces.camera import Picture, meter, photograph
-from training.faces.film import FPS, SCRIPTS, Script, Shot, shot
+from training.faces.film import FPS, SCRIPTS, Script, Shot, frame_truth, shot
 from training.faces.label import LabelRule
 from training.faces.render import check_blender
 from training.faces.scene import Seen, Take, build
 from training.faces.setting import Setting, make_setting
 from training.faces.studio import RENDERER, Studio, describe
-from training.faces.truth import Light, Mode, Truth
+from training.faces.truth import Light, Mode
 from training.files import read_json, write_json, writing
 
 WIDTH, HEIGHT = 640, 480
@@ -42,8 +41,6 @@ HEAD_SHARE = 0.95
 """Half of the picture's height at the face, in heads: somebody at a desk."""
 
 QUALITY_CRF = 23
-MIN_VISIBLE = 0.6
-"""Of the face inside the picture for somebody to be there."""
 
 
 @dataclass(frozen=True)
@@ -145,27 +142,6 @@ def clip_setting(script: Script) -> Setting:
         if setting.light is Light.ROOM and setting.lamps and setting.occluder is None and setting.backdrop != "window":
             break
     return Setting(**(vars(setting) | {"half": HEAD_SHARE, "view": (0.0, 3.0), "tilt": 0.0, "shift": (0.0, -0.1)}))
-
-
-def frame_truth(truth: Truth, frame: int) -> dict[str, Any]:
-    """What is known of a frame, as JSON."""
-    face = visible_share(truth.head_box) >= MIN_VISIBLE
-    return {
-        "time_s": round(frame / FPS, 4),
-        "face": face,
-        "attentive": face and LabelRule().attentive(truth),
-        **{
-            name: getattr(truth, name)
-            for name in ("yaw", "pitch", "roll", "gaze_yaw", "gaze_pitch", "lid_left", "lid_right", "mouth_open")
-        },
-    }
-
-
-def visible_share(box: tuple[float, float, float, float]) -> float:
-    """How much of a box, in fractions of the picture, lies inside it."""
-    left, top, right, bottom = (min(max(edge, 0.0), 1.0) for edge in box)
-    whole = (box[2] - box[0]) * (box[3] - box[1])
-    return (right - left) * (bottom - top) / whole if whole > 0 else 0.0
 
 
 def encode(out: Path, script: Script) -> Path:

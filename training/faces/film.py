@@ -6,13 +6,19 @@ Every clip begins and ends in the same pose, so that it can play in a loop.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from training.faces.behaviour import Face, Pose
 from training.faces.figure import Moved
+from training.faces.label import LabelRule
+from training.faces.truth import Truth
 
 FPS = 15
+MIN_VISIBLE = 0.6
+"""Of the face inside the picture for somebody to be there."""
+
 BLINK_S = 0.26
 """From open to shut and open again."""
 
@@ -126,3 +132,24 @@ def between(moments: tuple[Moment, ...], time_s: float) -> Moment:
         for field in fields(Moment)
     }
     return Moment(**values | {"time_s": time_s})
+
+
+def frame_truth(truth: Truth, frame: int) -> dict[str, Any]:
+    """What is known of a frame, as JSON."""
+    face = visible_share(truth.head_box) >= MIN_VISIBLE
+    return {
+        "time_s": round(frame / FPS, 4),
+        "face": face,
+        "attentive": face and LabelRule().attentive(truth),
+        **{
+            name: getattr(truth, name)
+            for name in ("yaw", "pitch", "roll", "gaze_yaw", "gaze_pitch", "lid_left", "lid_right", "mouth_open")
+        },
+    }
+
+
+def visible_share(box: tuple[float, float, float, float]) -> float:
+    """How much of a box, in fractions of the picture, lies inside it."""
+    left, top, right, bottom = (min(max(edge, 0.0), 1.0) for edge in box)
+    whole = (box[2] - box[0]) * (box[3] - box[1])
+    return (right - left) * (bottom - top) / whole if whole > 0 else 0.0
