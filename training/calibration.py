@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from training.errors import TrainingFailed
 from training.files import read_json, sha256_of, write_json
-from training.metrics import Labels, checked, sigmoid
+from training.metrics import Labels, binary_metrics, checked, sigmoid
 from training.model import MODEL_FILE
 from training.stage import command
 
@@ -23,6 +23,12 @@ CALIBRATION_FILE = "calibration.json"
 TEMPERATURE_RANGE = (0.25, 10.0)
 """Where to look. Logits that separate the classes without an error have their best temperature at 0, which would
 claim certainty: a small validation part is no evidence for more than a factor of four."""
+
+OPERATING_POINT = 0.5
+"""The threshold that people expect, and that a fitted decision (`training.decision`) is folded to."""
+
+NEGLIGIBLE = 0.01
+"""Of balanced accuracy on validation: a point less is no evidence for another threshold on other people."""
 
 BISECTIONS = 60
 """Halvings of the range: far below the precision of a float32 logit."""
@@ -85,9 +91,17 @@ def choose_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
 
 
 def calibrate(logits: ArrayLike, labels: Labels) -> Calibration:
-    """Temperature and threshold of the validation part's (N,) logits. Raises `TrainingFailed`."""
+    """Temperature and threshold of the validation part's (N,) logits: 0.5 where that is as good as any.
+
+    Raises `TrainingFailed`.
+    """
     temperature = fit_temperature(logits, labels)
-    return Calibration(temperature, choose_threshold(labels, sigmoid(logits, temperature)))
+    probabilities = sigmoid(logits, temperature)
+    best = choose_threshold(labels, probabilities)
+    at_best, at_half = (
+        binary_metrics(labels, probabilities, threshold)["balanced_accuracy"] for threshold in (best, OPERATING_POINT)
+    )
+    return Calibration(temperature, OPERATING_POINT if at_best - at_half <= NEGLIGIBLE else best)
 
 
 def save_calibration(run: Path, calibration: Calibration, *, split_sha256: str, validation: dict[str, Any]) -> Path:

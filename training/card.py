@@ -16,8 +16,12 @@ from numpy.typing import NDArray
 
 from training.bootstrap import LEVEL, bootstrap_intervals
 from training.calibration import Calibration
+from training.faces.label import LabelRule
+from training.faces.pictures import has_pictures
 from training.metrics import METRIC_TITLES, binary_metrics
 from training.model import ARCHITECTURE
+from training.onnx_model import SIGNALS_OUTPUT
+from training.signals import NAMES, SIGNALS
 from training.splits import PARTS, Splits
 from training.stage import read_record, versions
 from training.tables import PART_NAMES, SPLIT_NAMES
@@ -26,8 +30,10 @@ from training.variants import BASELINE, Variant
 
 REPORTED = ("accuracy", "balanced_accuracy", "recall", "specificity", "f1", "roc_auc", "loss", "ece")
 LABEL_RULE = "1 = attentive: the engagement of the image's clip, 0 to 3, is 2 or more"
+RENDERED_DATA = "rendered people"
 LICENCE = "not stated: whoever publishes this file sets it, after the licences of the data and of the start weights"
 UNKNOWN_DATA = "unknown"
+UNITS = tuple(f"{signal.name} ({signal.unit})" for signal in SIGNALS)
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,8 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Deployment:
-    """All that the cards tell. `rule`: why this variant; `data`: name of the data set; `size_bytes`: of the file."""
+    """All that the cards tell. `rule`: why this variant; `data`: name of the data set; `size_bytes`: of the file;
+    `signals`: whether it has that output; `rendered`: whether nobody in the data is real."""
 
     variant: Variant
     origin: Variant
@@ -65,6 +72,21 @@ class Deployment:
     metrics: Metrics
     parity: Parity
     size_bytes: int
+    signals: bool = False
+    rendered: bool = False
+
+    @property
+    def label_rule(self) -> str:
+        """What "attentive" means, in words."""
+        if not self.rendered:
+            return LABEL_RULE
+        rule = LabelRule()
+        return (
+            f"1 = attentive (rule {rule.version}): head within {rule.max_yaw:g} degrees to either side and"
+            f" {rule.min_pitch:g} to {rule.max_pitch:g} up; gaze within {rule.max_gaze_yaw:g} and"
+            f" {rule.min_gaze_pitch:g} to {rule.max_gaze_pitch:g}; an eye at least {rule.min_lid:.0%} open; eyes that"
+            " cannot be seen do not count"
+        )
 
     @property
     def precision(self) -> str:
@@ -89,7 +111,9 @@ def measure_quality(splits: Splits, probabilities: NDArray[np.float64], threshol
 
 
 def data_name(run: Path) -> str:
-    """What the data set's folder is called: `prepare` reads its `Labels/*.csv`."""
+    """What the data set's folder is called: `prepare` reads its `Labels/*.csv`, or rendered people."""
+    if has_pictures(run):
+        return RENDERED_DATA
     if not (run / "prepare.json").is_file():
         return UNKNOWN_DATA
     labels = next(iter(read_record(run, "prepare").get("inputs", {})), None)
@@ -97,20 +121,24 @@ def data_name(run: Path) -> str:
 
 
 def short_card(deployment: Deployment, sha256: str) -> dict[str, Any]:
-    """`attention.json`; the peer reads `crop_scale`, `threshold` and `sha256`."""
+    """`attention.json`; the peer reads `crop_scale`, `threshold`, `sha256` and `signals`."""
     splits, metrics = deployment.splits, deployment.metrics
     train, test = splits["train"], splits["test"]
     return {
         "name": f"{ARCHITECTURE}, {deployment.variant.title}",
         "input": "face: (N,160,160,3) uint8 RGB",
-        "outputs": {"attentive": "(N,) probability"},
+        "outputs": {
+            "attentive": "(N,) probability",
+            **({SIGNALS_OUTPUT: f"(N, {len(NAMES)}) {', '.join(UNITS)}"} if deployment.signals else {}),
+        },
+        **({"signals": list(NAMES)} if deployment.signals else {}),
         "crop_scale": splits.crop_scale,
         "threshold": deployment.calibration.threshold,
         "temperature": deployment.calibration.temperature,
         "precision": deployment.precision,
         "parameters": deployment.variant.parameters,
         "size_bytes": deployment.size_bytes,
-        "label": LABEL_RULE,
+        "label": deployment.label_rule,
         "trained_on": {
             "data": deployment.data,
             "images": len(train),
@@ -140,8 +168,8 @@ def model_card(deployment: Deployment, card: Mapping[str, Any], comparison: Mapp
     """`model-card.md`. `card`: `short_card`'s; `comparison`: comparison.json, with this variant and the FP32 model."""
     sections = {
         "Model details": _details(deployment, card),
-        "Intended use": INTENDED_USE,
-        "Factors": FACTORS,
+        "Intended use": INTENDED_USE.format(what=FACING if deployment.rendered else JUDGED),
+        "Factors": FACTORS_RENDERED if deployment.rendered else FACTORS,
         "Metrics": METRICS_TEXT.format(threshold=card["threshold"], temperature=card["temperature"]),
         "Training and evaluation data": _data(deployment),
         "Quantitative analyses": _figures(deployment, comparison),
@@ -152,10 +180,12 @@ def model_card(deployment: Deployment, card: Mapping[str, Any], comparison: Mapp
     return f"# Model card: {card['name']}\n\n`attention.onnx`, sha256 `{card['sha256']}`.\n\n{body}\n"
 
 
+FACING = "faces the screen with open eyes that look at it, and nothing about what they think or feel"
+JUDGED = "looks as the data's annotators called attentive"
+
 INTENDED_USE = """\
-It tells a meeting's own members, from one face picture at a time, whether somebody looks as the data's annotators \
-called attentive. It runs on that person's device, and its answers over a second are averaged before anybody sees a \
-label. It is for people who agreed to it.
+It tells a meeting's own members, from one face picture at a time, whether somebody {what}. It runs on that person's \
+device, and its answers over a second are averaged before anybody sees a label. It is for people who agreed to it.
 
 It is not for judging, grading, paying, hiring or dismissing anybody, not for children without their guardians, not \
 for emotion or lie detection, and not for pictures of people who do not know of it."""
@@ -164,6 +194,11 @@ FACTORS = """\
 Known to matter: how the face is lit, turned and covered (glasses, masks, hands), the camera's height and distance, \
 and who the person is. Age, gender and skin colour are not labelled in the data, so how it differs between such \
 groups has **not** been measured; how it differs between persons has (below)."""
+
+FACTORS_RENDERED = """\
+Known to matter: how the face is lit, turned and covered (glasses, hair, hands), the camera's height and distance, and \
+who the person is. `evaluate` measures the differences between skin tones, glasses, hair and light on rendered people; \
+no rendered face stands for a real one, so check it on real people before you rely on it."""
 
 METRICS_TEXT = """\
 An image counts as attentive when its probability reaches {threshold:.3f}. This threshold, and the temperature \
@@ -203,6 +238,7 @@ def _details(deployment: Deployment, card: Mapping[str, Any]) -> str:
                 f" {card['crop_scale']:g} x the box",
             ),
             ("Output", "`(N,)` probability of *attentive*; normalisation, temperature and sigmoid are inside"),
+            *([("Second output", f"`(N, {len(NAMES)})` signals: {', '.join(UNITS)}")] if deployment.signals else []),
             ("Made with", f"`edgeattend train`, {packages}"),
             ("Licence", LICENCE),
         ],
@@ -224,7 +260,7 @@ def _data(deployment: Deployment) -> str:
     ]  # fmt: skip
     header = ("Part", "Images", "Attentive", "Augmented copies", "Persons", "Used for")
     return (
-        f"Data set: {deployment.data}. Label: {LABEL_RULE}. Split: `{kind}`"
+        f"Data set: {deployment.data}. Label: {deployment.label_rule}. Split: `{kind}`"
         f" ({SPLIT_NAMES.get(kind, 'as its settings say')}), sha256 `{splits.sha256[:12]}…`.\n\n"
         + markdown_table(header, rows, words=(0, 5))
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from training.dataset import plain_transform, read_crops
+from training.faces.pictures import has_pictures
+from training.faces.recover import recover
 from training.files import read_json, sha256_of, write_json
 from training.metrics import binary_metrics, sigmoid
-from training.model import MODEL_FILE, count, load_checkpoint, save_checkpoint
+from training.model import MODEL_FILE, AttentiveMobileNetV2, count, has_signals, load_checkpoint, save_checkpoint
 from training.splits import Splits
 from training.structural import prune_structural
 from training.tradeoff import Measured, Method, Outcome
@@ -56,11 +59,11 @@ class Cells:
     def __init__(
         self, run: Path, splits: Splits, recovery: Recovery, *, device: torch.device, workers: int | None
     ) -> None:
-        self._run = run
+        self.run = run
         self._base = run / MODEL_FILE
         self._splits = splits
         self._recovery = recovery
-        self._device = device
+        self.device = device
         self._workers = workers
         self._validation = read_crops(run, splits["val"])
         self._settings = {**asdict(recovery), "model_sha256": sha256_of(self._base), "split_sha256": splits.sha256}
@@ -81,22 +84,34 @@ class Cells:
         model = load_checkpoint(self._base).model
         pruned = prune_unstructured(model, ratio) if method is Method.UNSTRUCTURED else prune_structural(model, ratio)
         before = self._keep(pruned, method, ratio, finetuned=False)
-        pruned.to(self._device)
-        finetune(
-            pruned,
-            self._run,
-            self._splits,
-            **asdict(self._recovery),
-            device=self._device,
-            workers=self._workers,
-            batch_size=BATCH,
-            after_step=hold_zeros(pruned) if method is Method.UNSTRUCTURED else None,
-            progress=f"{method} {ratio:.0%}",
-        )
+        pruned.to(self.device)
+        held = hold_zeros(pruned) if method is Method.UNSTRUCTURED else None
+        self.train(pruned, model, self._recovery, progress=f"{method} {ratio:.0%}", after_step=held)
         outcomes = [before, self._keep(pruned, method, ratio, finetuned=True)]
         values = [asdict(outcome) for outcome in outcomes]
         write_json(self._path(method, ratio, ".json"), {"settings": self._settings, "outcomes": values})
         return outcomes
+
+    def train(
+        self,
+        pruned: nn.Module,
+        base: nn.Module,
+        recovery: Recovery,
+        *,
+        progress: str,
+        after_step: Callable[[], None] | None = None,
+    ) -> None:
+        """Let `pruned`, which is on the device, recover: on labels, or on signals with `base` as its teacher."""
+        options: dict[str, Any] = {
+            **asdict(recovery), "device": self.device, "batch_size": BATCH, "after_step": after_step,
+            "progress": progress,
+        }  # fmt: skip
+        if has_signals(pruned) and has_pictures(self.run):
+            assert isinstance(pruned, AttentiveMobileNetV2)
+            assert isinstance(base, AttentiveMobileNetV2)
+            recover(pruned, base, self.run, self._splits, **options)
+        else:
+            finetune(pruned, self.run, self._splits, workers=self._workers, **options)
 
     def checkpoint(self, outcome: Outcome) -> Path:
         """The file of this pruned model, made again where it is gone. Raises `TrainingFailed`."""
@@ -135,12 +150,12 @@ class Cells:
 
     def delete_checkpoints(self) -> None:
         """Free the disk: nine ratios leave 200 MB."""
-        for path in (self._run / FOLDER).glob("*.pth"):
+        for path in (self.run / FOLDER).glob("*.pth"):
             path.unlink()
 
     def forget(self) -> None:
         """Do every cell again."""
-        for path in (self._run / FOLDER).glob("*.json"):
+        for path in (self.run / FOLDER).glob("*.json"):
             path.unlink()
 
     def _keep(self, model: nn.Module, method: Method, ratio: float, *, finetuned: bool) -> Outcome:
@@ -153,4 +168,4 @@ class Cells:
         return self._path(method, ratio, "_ft.pth" if finetuned else "_no_ft.pth")
 
     def _path(self, method: Method, ratio: float, end: str) -> Path:
-        return self._run / FOLDER / f"{method}_{round(100 * ratio)}{end}"
+        return self.run / FOLDER / f"{method}_{round(100 * ratio)}{end}"

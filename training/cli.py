@@ -18,6 +18,12 @@ import typer
 from signaling.errors import ConfigInvalid, EdgeAttendError
 from training.errors import TrainingFailed
 
+PER_CLASS = 5000
+"""The reference's, of DAiSEE."""
+
+RENDERED_CROP_SCALE = 1.25
+"""Shows the whole chin and some hair, and leaves room for a box that is a little off."""
+
 app = typer.Typer(
     help="From videos to the model that a device runs. Stages, in order: prepare, fit, evaluate, quantize, prune,"
     " compare, export; `all` runs them one after the other.",
@@ -27,7 +33,8 @@ app = typer.Typer(
 )
 
 Out = Annotated[Path, typer.Option(help="The run folder: every stage reads and writes here.")]
-Data = Annotated[Path, typer.Option(help="DAiSEE's folder, the one that holds DataSet/ and Labels/.")]
+Data = Annotated[Path | None, typer.Option(help="DAiSEE's folder, the one that holds DataSet/ and Labels/.")]
+Faces = Annotated[Path | None, typer.Option(help="Instead of --data: a folder that `render` filled with people.")]
 Force = Annotated[bool, typer.Option("--force", help="Do it again, even if it is done and nothing has changed.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of everything random.")]
 Quick = Annotated[bool, typer.Option("--quick", help="A short run to see that all works: one epoch, few ratios.")]
@@ -69,10 +76,11 @@ def training_packages() -> Iterator[None]:
 
 @app.command(name="all")
 def run_all(
-    data: Data,
     out: Out,
-    split: Annotated[Split, typer.Option(help="As for prepare.")] = Split.SUBJECT,
-    per_class: Annotated[int, typer.Option(min=3, help="As for prepare.")] = 5000,
+    data: Data = None,
+    faces: Faces = None,
+    split: Annotated[Split | None, typer.Option(help="As for prepare.")] = None,
+    per_class: Annotated[int | None, typer.Option(min=3, help="As for prepare.")] = None,
     weights: Annotated[str, typer.Option(help="As for fit.")] = "auto",
     device: Device = "auto",
     precision: Arithmetic = Precision.AUTO,
@@ -81,7 +89,7 @@ def run_all(
     force: Force = False,
 ) -> None:
     """Every stage, one after the other; what is done already is left alone."""
-    prepare(data, out, split=split, per_class=per_class, seed=seed, force=force)
+    prepare(out, data=data, faces=faces, split=split, per_class=per_class, seed=seed, force=force)
     fit(out, weights=weights, device=device, precision=precision, quick=quick, seed=seed, force=force)
     evaluate(out, seed=seed, force=force)
     quantize(out, seed=seed, force=force)
@@ -92,37 +100,62 @@ def run_all(
 
 @app.command()
 def prepare(
-    data: Data,
     out: Out,
+    data: Data = None,
+    faces: Faces = None,
     split: Annotated[
-        Split,
+        Split | None,
         typer.Option(
-            help="subject: nobody in two parts. official: DAiSEE's own folders."
+            help="subject (default): nobody in two parts. official: DAiSEE's own folders."
             " frames: the reference's, frames at random; flatters."
         ),
-    ] = Split.SUBJECT,
-    per_class: Annotated[int, typer.Option(min=3, help="Images per class over all parts.")] = 5000,
+    ] = None,
+    per_class: Annotated[
+        int | None, typer.Option(min=3, help="Images per class over all parts; 5000. Rendered faces: all there are.")
+    ] = None,
     reference: Annotated[
         bool, typer.Option("--reference", help="The reference's order: balance and augment first, then split frames.")
     ] = False,
-    faces: Annotated[
+    reuse: Annotated[
         Path | None, typer.Option(help="Take the faces another run has cut from the same data: its run folder.")
     ] = None,
     crop_scale: Annotated[
-        float, typer.Option(min=0.5, max=4.0, help="Side of the crop over the detector's box; the reference has 1.")
-    ] = 1.0,
+        float | None,
+        typer.Option(min=0.5, max=4.0, help="Side of the crop over the detector's box; 1, rendered faces 1.25."),
+    ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; by default one per core.")] = None,
     seed: Seed = 42,
     force: Force = False,
 ) -> None:
-    """Cut faces from DAiSEE's videos, balance them, and decide who is in which part."""
+    """Cut faces from DAiSEE's videos or from rendered images, and decide who is in which part."""
+    if (data is None) == (faces is None):
+        raise ConfigInvalid(f"expected either --data or --faces, got {'none' if data is None else 'both'} of them")
+    if faces is not None:
+        unfit = {"--split": split not in {None, Split.SUBJECT}, "--per-class": per_class, "--reference": reference,
+                 "--reuse": reuse}  # fmt: skip
+        for option in (name for name, given in unfit.items() if given):
+            raise ConfigInvalid(
+                f"expected {option} with --data only, got it with --faces: all images are used, by person"
+            )
     with training_packages():
+        if faces is not None:
+            from training.faces.prepare import FacesConfig
+            from training.faces.prepare import run as run_faces
+
+            run_faces(
+                FacesConfig(
+                    faces=faces, out=out, crop_scale=crop_scale or RENDERED_CROP_SCALE, jobs=jobs, seed=seed,
+                    force=force,
+                )
+            )  # fmt: skip
+            return
         from training.prepare import PrepareConfig, run
 
+        assert data is not None
         run(
             PrepareConfig(
-                data=data, out=out, split=split.value, per_class=per_class, reference=reference, faces=faces,
-                crop_scale=crop_scale, jobs=jobs, seed=seed, force=force,
+                data=data, out=out, split=(split or Split.SUBJECT).value, per_class=per_class or PER_CLASS,
+                reference=reference, reuse=reuse, crop_scale=crop_scale or 1.0, jobs=jobs, seed=seed, force=force,
             )
         )  # fmt: skip
 
@@ -177,6 +210,21 @@ def evaluate(
         from training.evaluate import EvaluateConfig, run
 
         run(EvaluateConfig(out=out, bootstrap=bootstrap, workers=workers, seed=seed, force=force))
+
+
+@app.command()
+def check(
+    faces: Annotated[Path, typer.Option(help="Real people, an .npz file: images, person, pose, sunglasses.")],
+    model: Annotated[Path, typer.Option(help="The model that a device runs, with its card beside it.")],
+    out: Annotated[Path | None, typer.Option(help="A JSON file for the numbers.")] = None,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Resamples for the confidence intervals.")] = 1000,
+    seed: Seed = 42,
+) -> None:
+    """Say how the finished model does on real faces. They are shown to the model alone: no picture is written."""
+    with training_packages():
+        from training.faces.real import RealConfig, run
+
+        run(RealConfig(faces=faces, model=model, out=out, bootstrap=bootstrap, seed=seed))
 
 
 @app.command()
@@ -252,8 +300,38 @@ def export(
 
 
 @app.command()
+def render(
+    assets: Annotated[Path, typer.Option(help="MakeHuman's CC0 assets; docs/training.md says where they come from.")],
+    out: Annotated[Path, typer.Option(help="Folder of the images and truth.jsonl; added to, never overwritten.")],
+    count: Annotated[int, typer.Option(min=1, help="Images; four of each person.")] = 8000,
+    start: Annotated[int, typer.Option(min=0, help="Number of the first image; another number, other people.")] = 0,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Blender processes; by default one per core.")] = None,
+) -> None:
+    """Render people who do not exist, with exact truth (needs `. scripts/environment faces`)."""
+    from training.faces.render import RenderConfig, run
+
+    run(RenderConfig(assets=assets, out=out, count=count, start=start, jobs=jobs))
+
+
+@app.command()
+def clips(
+    assets: Annotated[Path, typer.Option(help="As for render.")],
+    out: Annotated[Path, typer.Option(help="Folder of NAME.mp4 and NAME.json.")],
+    only: Annotated[list[str] | None, typer.Option(help="A clip's name; again for more.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Blender processes; by default one per core.")] = None,
+) -> None:
+    """Film the demo's people (needs `. scripts/environment faces`; half an hour)."""
+    from training.faces.render import check_blender
+
+    check_blender()
+    from training.faces.clips import ClipsConfig, run
+
+    run(ClipsConfig(assets=assets, out=out, only=tuple(only) if only else None, jobs=jobs))
+
+
+@app.command()
 def sample(
-    faces: Annotated[Path, typer.Option(help="Rendered faces: images/ and labels.jsonl.")],
+    faces: Annotated[Path, typer.Option(help="Rendered faces, as `render` writes them.")],
     out: Annotated[Path, typer.Option(help="The new DAiSEE-shaped folder.")],
     persons: Annotated[int, typer.Option(min=1, help="Rendered people, spread over the three parts.")] = 48,
     clips: Annotated[int, typer.Option(min=1, help="Videos of each person.")] = 4,

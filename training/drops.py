@@ -1,4 +1,4 @@
-"""What of the data set is not used, and why: one line per frame, clip or label in `prepare/drops.csv`."""
+"""What of the data set is not used, and why: one line per frame, clip, label or image in `prepare/drops.csv`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ class Reason(StrEnum):
     CRASH = "decoder crashed"
     BROKEN_FRAME = "frame does not decode"
     NO_FACE = "no face"
+    NO_TRUTH = "image without truth"
+    NO_IMAGE = "truth without an image"
+    UNREADABLE = "image does not decode"
+    NOT_SQUARE = "image not square"
+    NO_HEAD = "no head in the image"
 
 
 @dataclass(frozen=True, slots=True)

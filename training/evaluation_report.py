@@ -15,8 +15,8 @@ MOST_NAMES = 20
 """People listed by name; per_person.csv has all."""
 
 
-def report(evaluation: Evaluation) -> str:
-    """The report as Markdown."""
+def report(evaluation: Evaluation, conditions: Sequence[str] = ()) -> str:
+    """The report as Markdown. `conditions`: paragraphs about rendered people, where there are any."""
     sections = (
         "# Evaluation",
         _what(evaluation),
@@ -35,6 +35,7 @@ def report(evaluation: Evaluation) -> str:
         "## Temperature and threshold",
         _calibration(evaluation),
         "![Reliability](reliability.png)",
+        *conditions,
         "## Where the model looks",
         "![Right and wrong decisions with Grad-CAM](gradcam.jpg)",
         "What in each face spoke for the decision it got, from the last convolution's 5x5 map (Selvaraju et al.,"

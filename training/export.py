@@ -19,6 +19,7 @@ import typer
 from numpy.typing import NDArray
 
 from peer.perception.classifier import AttentionClassifier
+from training.browser import VARIANT as BROWSER
 from training.calibration import (
     CALIBRATION_FILE,
     Calibration,
@@ -30,15 +31,19 @@ from training.card import Deployment, Parity, data_name, measure_quality, model_
 from training.choice import COMPARISON_FILE, choose, load_comparison
 from training.dataset import CropDataset, loader, plain_transform, predict_logits, read_crops
 from training.errors import TrainingFailed
+from training.faces.pictures import has_pictures
 from training.files import write_bytes, write_json, write_text
 from training.images import read_crop
-from training.model import load_checkpoint
+from training.model import has_signals, load_checkpoint
 from training.splits import SPLITS_FILE, Splits, load_splits
 from training.stage import Stage, command, name_in, read_record
 from training.timing import one_thread
 from training.variants import BASELINE, Variant, Variants, collect_variants, load_scorer, score_all
 
 MODEL_NAME, CARD_NAME, MODEL_CARD = "attention.onnx", "attention.json", "model-card.md"
+SMALL_STEM = "attention-small"
+"""Of the browsers' file and card, which lie beside the pages that load them."""
+
 PARITY_CROPS = 512
 AND_SOUND = ", and that say what PyTorch says"
 
@@ -55,11 +60,13 @@ class ParityFailed(TrainingFailed):
 
 @dataclass(frozen=True)
 class ExportConfig:
-    """`variant`: its name in comparison.json, None to choose; `to`: folder of attention.onnx, None is `out`."""
+    """`variant`: its name in comparison.json, None to choose; `to`: folder of attention.onnx, None is `out`;
+    `browser_to`: folder of attention-small.onnx, None for none."""
 
     out: Path
     variant: str | None = None
     to: Path | None = None
+    browser_to: Path | None = None
     force: bool = False
 
 
@@ -70,9 +77,14 @@ def run(config: ExportConfig) -> None:
     choice = choose(comparison["variants"], config.variant)
     variants = collect_variants(out)
     candidates = [variants[name] for name in choice.names]
-    files = dict.fromkeys(file for each in candidates for file in (each.file, variants[each.origin].file))
+    small = for_browsers(variants) if config.browser_to is not None else None
+    wanted = [*candidates, *([small] if small else [])]
+    files = dict.fromkeys(file for each in wanted for file in (each.file, variants[each.origin].file))
     inputs = [out / name for name in (COMPARISON_FILE, SPLITS_FILE, CALIBRATION_FILE, *files)]
-    stage = Stage(out, "export", {"variant": config.variant, "to": name_in(out, target)}, inputs)
+    settings = {"variant": config.variant, "to": name_in(out, target)}
+    if config.browser_to is not None:
+        settings["browser_to"] = name_in(out, config.browser_to)
+    stage = Stage(out, "export", settings, inputs)
     if not config.force and stage.is_current():
         typer.echo(f"`export` is done already: {target / MODEL_NAME} (--force does it again)")
         return
@@ -81,17 +93,31 @@ def run(config: ExportConfig) -> None:
     typer.echo("\n".join(choice.table))
     with one_thread():
         deployment = first_sound(out, variants, candidates, splits, choice.rule)
+        why = "it is the one for browsers"
+        little = None if small is None else examine(out, small, variants[small.origin], splits, why)
     stage.forget()
     card = place(out, target, deployment)
     write_text(out / MODEL_CARD, model_card(deployment, card, comparison))
-    stage.complete(
-        outputs=[target / MODEL_NAME, target / CARD_NAME, out / MODEL_CARD],
-        results={
-            "chosen": deployment.variant.name, "rule": choice.rule, "candidates": list(choice.table), "card": card,
-        },
-    )  # fmt: skip
+    outputs = [target / MODEL_NAME, target / CARD_NAME, out / MODEL_CARD]
+    results = {"chosen": deployment.variant.name, "rule": choice.rule, "candidates": list(choice.table), "card": card}
+    if little is not None and config.browser_to is not None:
+        results["browser_card"] = place(out, config.browser_to, little, SMALL_STEM)
+        outputs += [config.browser_to / f"{SMALL_STEM}{suffix}" for suffix in (".onnx", ".json")]
+    stage.complete(outputs=outputs, results=results)
     typer.echo(f"written: {target / MODEL_NAME} ({deployment.size_bytes / 1e6:.2f} MB), its card, {out / MODEL_CARD}")
+    if little is not None and config.browser_to is not None:
+        typer.echo(f"written: {config.browser_to / SMALL_STEM}.onnx ({little.size_bytes / 1e6:.2f} MB) and its card")
     typer.echo(f"try it: edgeattend join URL --name NAME --model {target / MODEL_NAME}")
+
+
+def for_browsers(variants: Variants) -> Variant:
+    """Their model. Raises `TrainingFailed` where `prune` has made none."""
+    name = f"{BROWSER}_onnx_fp32"
+    if name not in {variant.name for variant in variants.all}:
+        raise TrainingFailed(
+            f"expected the variant {name} for --browser-to, got none: `prune` makes it for a run of rendered people"
+        )
+    return variants[name]
 
 
 def check_comparison(comparison: dict[str, Any], variants: Variants, splits: Splits) -> None:
@@ -148,6 +174,8 @@ def examine(out: Path, variant: Variant, origin: Variant, splits: Splits, rule: 
         metrics=measure_quality(splits, probabilities, calibration.threshold),
         parity=parity,
         size_bytes=(out / variant.file).stat().st_size,
+        signals=has_signals(load_checkpoint(out / origin.file).model),
+        rendered=has_pictures(out),
     )
 
 
@@ -200,8 +228,8 @@ def check_parity(variant: Variant, parity: Parity) -> None:
         )
 
 
-def place(out: Path, target: Path, deployment: Deployment) -> dict[str, Any]:
-    """Put model and card into `target` once a participant's classifier has run them; returns the card.
+def place(out: Path, target: Path, deployment: Deployment, stem: str = Path(MODEL_NAME).stem) -> dict[str, Any]:
+    """Put model and card into `target`, named `stem`, once a participant's classifier has run them; returns the card.
 
     Raises `TrainingFailed` and `ModelUnavailable`; then `target` is as it was.
     """
@@ -212,11 +240,12 @@ def place(out: Path, target: Path, deployment: Deployment) -> dict[str, Any]:
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target, prefix=".export.") as name:
             aside = Path(name)
-            write_bytes(aside / MODEL_NAME, model)
-            write_json(aside / CARD_NAME, card)
-            score = AttentionClassifier(aside / MODEL_NAME).score(crop)
-            (aside / CARD_NAME).replace(target / CARD_NAME)
-            (aside / MODEL_NAME).replace(target / MODEL_NAME)
+            model_name, card_name = f"{stem}.onnx", f"{stem}.json"
+            write_bytes(aside / model_name, model)
+            write_json(aside / card_name, card)
+            score = AttentionClassifier(aside / model_name).score(crop)
+            (aside / card_name).replace(target / card_name)
+            (aside / model_name).replace(target / model_name)
     except OSError as error:
         raise TrainingFailed(f"expected to be allowed to write in {target}, got: {error.strerror or error}") from error
     typer.echo(f"a participant's classifier loads it and gives a test crop {score:.3f}")

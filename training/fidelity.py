@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from training.errors import TrainingFailed
+from training.signals import NAMES
 
 MIN_SQNR_DB = 10.0
 """Below it noise has a tenth of the logits' power. Sound INT8 files have 12 to 27 dB, a broken one 0 or less."""
@@ -23,12 +24,14 @@ HIGHEST_DB = 150.0
 class Fidelity:
     """Of a model's logits to the reference's. `sqnr_db`: power of the reference's logits over that of the
     differences, in dB; `agreement`: share of images with the same label at probability 0.5; `max_difference`: of a
-    logit; `images`: that it was measured on."""
+    logit; `images`: that it was measured on; `correlation`: with the reference's logits, Pearson's, 0 where either
+    are all the same."""
 
     sqnr_db: float
     agreement: float
     max_difference: float
     images: int
+    correlation: float
 
     @property
     def faults(self) -> list[str]:
@@ -56,4 +59,38 @@ def compare_logits(reference: ArrayLike, logits: ArrayLike) -> Fidelity:
         agreement=float(np.mean((got > 0) == (expected > 0))),
         max_difference=float(np.abs(got - expected).max()),
         images=int(expected.size),
+        correlation=_correlation(expected, got),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SignalFidelity:
+    """Of one signal to the reference's, in its unit. `correlation`: Pearson's; `mean_difference`, `max_difference`:
+    absolute."""
+
+    correlation: float
+    mean_difference: float
+    max_difference: float
+
+
+def compare_signals(reference: ArrayLike, signals: ArrayLike) -> dict[str, SignalFidelity]:
+    """Fidelity of each of (N, 8) signals to the reference's. Raises `TrainingFailed` for none, or other counts."""
+    expected, got = (np.asarray(values, np.float64) for values in (reference, signals))
+    if expected.size == 0 or expected.shape != got.shape or expected.shape[1:] != (len(NAMES),):
+        raise TrainingFailed(f"expected signals (N, {len(NAMES)}) beside {expected.shape}, got {got.shape}")
+    differences = np.abs(got - expected)
+    return {
+        name: SignalFidelity(
+            correlation=_correlation(expected[:, index], got[:, index]),
+            mean_difference=float(differences[:, index].mean()),
+            max_difference=float(differences[:, index].max()),
+        )
+        for index, name in enumerate(NAMES)
+    }
+
+
+def _correlation(expected: NDArray[np.float64], got: NDArray[np.float64]) -> float:
+    """0 where there is none to speak of: JSON has no word for NaN."""
+    one, two = expected - expected.mean(), got - got.mean()
+    power = float(np.sqrt((one**2).sum() * (two**2).sum()))
+    return float((one * two).sum() / power) if np.isfinite(power) and power > 0 else 0.0

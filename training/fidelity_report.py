@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.fidelity import MIN_AGREEMENT, MIN_SQNR_DB, Fidelity
+from training.fidelity import MIN_AGREEMENT, MIN_SQNR_DB, Fidelity, SignalFidelity
 from training.files import write_text
 from training.onnx_model import Calibrated
 from training.plots import COLOURS, GREY, new_figure, save_figure
@@ -21,7 +21,8 @@ Logits = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Made:
-    """One file. `name`, `title`, `runtime`: as `training.variants` lists it; `logits`: (N,) on the check images."""
+    """One file. `name`, `title`, `runtime`: as `training.variants` lists it; `logits`: (N,) on the check images;
+    `signals`: how each follows the reference's, nothing for a model without."""
 
     name: str
     title: str
@@ -29,6 +30,7 @@ class Made:
     path: Path
     logits: Logits
     fidelity: Fidelity
+    signals: Mapping[str, SignalFidelity] = field(default_factory=dict)
 
     @property
     def megabytes(self) -> float:
@@ -108,11 +110,12 @@ def markdown(quantized: Quantized) -> str:
     """The page."""
     persons = len({sample.person for sample in quantized.calibration})
     table = markdown_table(
-        ["Model", "File", "MB", "Logits to FP32's (SQNR)", "Same label", "Largest difference of a logit"],
+        ["Model", "File", "MB", "Logits to FP32's (SQNR)", "Correlation", "Same label", "Largest difference"],
         [
             [
                 one.title, f"`{one.path.name}`", f"{one.megabytes:.2f}", f"{one.fidelity.sqnr_db:.1f} dB",
-                f"{one.fidelity.agreement:.1%}", f"{one.fidelity.max_difference:.3f}",
+                f"{one.fidelity.correlation:.4f}", f"{one.fidelity.agreement:.1%}",
+                f"{one.fidelity.max_difference:.3f}",
             ]
             for one in quantized.made
         ],
@@ -134,6 +137,7 @@ def markdown(quantized: Quantized) -> str:
         f" probability 0.5. A file is sound with at least {MIN_SQNR_DB:.0f} dB and {MIN_AGREEMENT:.0%} of the labels."
         + ("" if warnings else " All of them are."),
         *([warnings] if warnings else []),
+        *signals_text(quantized),
         "![Logits of each file against FP32](fidelity.png)",
         f"The ONNX files divide the logit by the temperature {quantized.temperature:.3f} before the sigmoid. The"
         f" FP32 one gives PyTorch's probabilities within {quantized.parity:.1g}. Ranges of the INT8 one's"
@@ -143,3 +147,19 @@ def markdown(quantized: Quantized) -> str:
         " there, since with VNNI it doubles the time.",
     )
     return "\n\n".join(sections) + "\n"
+
+
+def signals_text(quantized: Quantized) -> list[str]:
+    """How each signal follows FP32's, a table, where the model has any."""
+    told = [one for one in quantized.made if one.signals]
+    if not told:
+        return []
+    rows = [
+        [one.title, *(f"{each.mean_difference:.3f} ({each.correlation:.4f})" for each in one.signals.values())]
+        for one in told
+    ]
+    return [
+        "The signals beside FP32's: mean difference in each one's unit (degrees, openness 0 to 1, probability), and"
+        " correlation.",
+        markdown_table(["Model", *(name.replace("_", " ") for name in told[0].signals)], rows),
+    ]

@@ -1,5 +1,7 @@
 """`fit`: AttentiveMobileNetV2 trained as in the reference, chapter 5, from a split to `attentive_model.pth`.
 
+A run of rendered people (`prepare --faces`) is trained by `training.faces.fit` instead.
+
 After every epoch `fit/last.ckpt` holds all that the next one needs. What is drawn in an epoch (order, pictures,
 dropout) depends on the seed and the epoch's number alone, so a run that was killed goes on as if it had not been.
 """
@@ -20,6 +22,8 @@ from training.curves import curve_files, write_curves
 from training.dataset import CropDataset, loader, plain_transform, train_transform
 from training.distributed import World, joined
 from training.errors import TrainingFailed
+from training.faces.fit import READ, FacesFit, FacesSettings
+from training.faces.pictures import has_pictures
 from training.files import sha256_of, writing
 from training.metrics import binary_metrics, sigmoid
 from training.model import ARCHITECTURE, MODEL_FILE, AttentiveMobileNetV2, count, read_tensors, save_checkpoint
@@ -49,10 +53,18 @@ VARIANT = {"name": "fp32", "title": "Torch FP32", "runtime": "torch", "file": MO
 
 @dataclass(frozen=True)
 class FitConfig:
-    """What the command `fit` is told; see its --help."""
+    """What the command `fit` is told; see its --help.
+
+    `epochs`, `minutes` and `learning_rate` are for runs of rendered people (`training.faces.fit`), the three other
+    numbers of epochs for all others. `init`: a checkpoint to go on from, in place of `weights`.
+    """
 
     out: Path
     weights: str = "auto"
+    init: Path | None = None
+    epochs: int | None = None
+    minutes: float | None = None
+    learning_rate: float | None = None
     head_epochs: int = 10
     finetune_epochs: int = 10
     scratch_epochs: int = 40
@@ -76,34 +88,72 @@ class FitConfig:
 
     def settings(self) -> dict[str, Any]:
         """What decides the result; device and number of processes do so only within noise. Raises `TrainingFailed`."""
-        named = self.weights in {"imagenet", "none"}
-        if not named and not Path(self.weights).is_file():
-            raise TrainingFailed(f"expected --weights auto, imagenet, none or a file, got no such file: {self.weights}")
         return {
-            "weights": self.weights if named else Path(self.weights).name,
-            "weights_sha256": None if named else sha256_of(Path(self.weights)),
+            **self._start(),
             "epochs": {phase.name: phase.epochs for phase in self.phases},
             "batch_size": self.batch_size,
             "precision": self.precision,
             "seed": self.seed,
         }
 
+    def rendered_settings(self) -> dict[str, Any]:
+        """The same for a run of rendered people. Raises `TrainingFailed`."""
+        own = {name: getattr(self, name) for name in ("epochs", "minutes", "learning_rate", "batch_size", "seed")}
+        return {**self._start(), **own, "precision": self.precision}
+
+    def faces_settings(self, precision: str) -> FacesSettings:
+        """As `FacesFit` takes them."""
+        return FacesSettings(
+            self.weights, self.epochs, self.minutes, self.learning_rate, self.batch_size, precision, self.seed
+        )
+
+    def _start(self) -> dict[str, Any]:
+        named = self.weights in {"imagenet", "none"}
+        if not named and not Path(self.weights).is_file():
+            raise TrainingFailed(f"expected --weights auto, imagenet, none or a file, got no such file: {self.weights}")
+        return {
+            "weights": self.weights if named else Path(self.weights).name,
+            "weights_sha256": None if named else sha256_of(Path(self.weights)),
+        }
+
 
 def run(config: FitConfig) -> None:
     """Train, unless it is done already; under torchrun as one of several processes. Raises `TrainingFailed`."""
+    rendered = has_pictures(config.out)
+    check_options(config, rendered=rendered)
     with joined(config.device) as world:
+        if config.init is not None:
+            config = replace(config, weights=str(config.init))
         if config.weights == "auto":
             weights, warning = world.from_first(available)
             config = replace(config, weights=weights)
             if warning:
                 world.say(warning)
-        stage = Stage(config.out, "fit", config.settings(), [config.out / SPLITS_FILE])
+        settings = config.rendered_settings() if rendered else config.settings()
+        inputs = [config.out / name for name in (SPLITS_FILE, *(READ if rendered else ()))]
+        stage = Stage(config.out, "fit", settings, inputs)
         if world.from_first(lambda: not config.force and stage.is_current()):
             world.say(f"`fit` is done already: {config.out / MODEL_FILE} (--force does it again)")
             return
         splits = load_splits(config.out)
+        if rendered:
+            given = config.faces_settings(resolve_precision(config.precision, world.device))
+            FacesFit(config.out, splits, world, stage, given, force=config.force).run()
+            return
         _check(config, splits, world)
         Fit(config, splits, world, stage).run()
+
+
+def check_options(config: FitConfig, *, rendered: bool) -> None:
+    """Raise `TrainingFailed` for options that the other kind of run has."""
+    only = {"--epochs": config.epochs, "--minutes": config.minutes, "--learning-rate": config.learning_rate}
+    if not rendered and (given := [name for name, value in only.items() if value is not None]):
+        raise TrainingFailed(
+            f"expected {', '.join(given)} for a run of rendered people only, got {config.out} without"
+            " pictures: run `prepare --faces` first, or give --scratch-epochs, --head-epochs, --finetune-epochs"
+        )
+    if config.epochs is not None and config.minutes is not None:
+        raise TrainingFailed("expected --epochs or --minutes, got both: take one")
 
 
 def _check(config: FitConfig, splits: Splits, world: World) -> None:

@@ -2,6 +2,9 @@
 
 The file holds the converted model's state dict. The graph that it belongs to is traced anew when it is loaded, so
 that nothing but tensors and numbers is ever unpickled.
+
+Of a model with signals the backbone alone is converted. What comes after it, a hundredth of the work, stays in
+float: a soft minimum and angles do not bear 8 bits.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
 from peer.perception.crop import CROP_SIDE
 from training.errors import TrainingFailed
 from training.files import writing
-from training.model import ARCHITECTURE, AttentiveMobileNetV2
+from training.model import ARCHITECTURE, SIGNALS_KEY, AttentiveMobileNetV2, has_signals
 
 QNNPACK, X86 = "qnnpack", "x86"
 ENGINES = (QNNPACK, X86)
@@ -57,11 +60,17 @@ class QuantizedModel(nn.Module):
         super().__init__()
         self.graph = graph
         self.engine = engine
+        self.signals = getattr(graph, "signals", None)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, 160, 160) float32 normalised -> (N, 1) logits."""
         with engine_set(self.engine):
             return self.graph(images)  # type: ignore[no-any-return]
+
+    def read(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 1) logits and (N, 8) signals in their units; only where there are signals."""
+        with engine_set(self.engine):
+            return self.graph.read(images)  # type: ignore[no-any-return, operator]
 
 
 def usable_engines() -> list[str]:
@@ -125,7 +134,7 @@ def load_fx(path: Path) -> QuantizedModel:
             f"expected a quantized {ARCHITECTURE} at {path}, got a file that is damaged or another one:"
             " run `edgeattend train quantize` again"
         ) from error
-    quantized = _converted(AttentiveMobileNetV2(), None, engine)
+    quantized = _converted(AttentiveMobileNetV2(signals=SIGNALS_KEY in state), None, engine)
     try:
         with engine_set(engine), warnings.catch_warnings():
             _silence()
@@ -150,11 +159,19 @@ def _converted(model: nn.Module, images: Tensor | None, engine: str) -> Quantize
             void = QConfig(activation=quick, weight=default_weight_observer)  # type: ignore[no-untyped-call]
             mapping = QConfigMapping().set_global(void)
         example = torch.zeros(1, 3, CROP_SIDE, CROP_SIDE)
-        prepared = prepare_fx(_copied_for(engine, model), mapping, (example,))
+        whole = _copied_for(engine, model)
+        part = has_signals(whole)
+        prepared = prepare_fx(whole.get_submodule("backbone") if part else whole, mapping, (example,))
+        if part:
+            whole.set_submodule("backbone", prepared)
+        observed = whole if part else prepared
         calibrating = example if images is None else images
         for start in range(0, len(calibrating), BATCH):
-            prepared(calibrating[start : start + BATCH])
-        return QuantizedModel(convert_fx(prepared), engine).eval()
+            observed(calibrating[start : start + BATCH])
+        converted = convert_fx(prepared)
+        if part:
+            whole.set_submodule("backbone", converted)
+        return QuantizedModel(whole if part else converted, engine).eval()
 
 
 def _copied_for(engine: str, model: nn.Module) -> nn.Module:

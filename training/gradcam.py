@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -81,8 +82,16 @@ def overlay(crop: Pixels, heat: NDArray[np.float32]) -> Pixels:
     return np.rint(mixed).astype(np.uint8)
 
 
-def choose(group: Labels, margins: Floats, persons: Sequence[str]) -> list[int]:
-    """Up to `COLUMNS` of the images `group`: the surest decision on each person first, then each one's second, ...
+@dataclass(frozen=True)
+class Strip:
+    """A row of a sheet. `shown`: numbers of the images, at most `COLUMNS`."""
+
+    title: str
+    shown: Sequence[int]
+
+
+def choose(group: Labels, margins: Floats, persons: Sequence[str], amount: int = COLUMNS) -> list[int]:
+    """Up to `amount` of the images `group`: the surest decision on each person first, then each one's second, ...
 
     `group`: (G,) numbers of images; `margins`, `persons`: (N,) of all images, how sure the decision is and on whom.
     """
@@ -91,41 +100,57 @@ def choose(group: Labels, margins: Floats, persons: Sequence[str]) -> list[int]:
     for index in group[np.argsort(-margins[group], kind="stable")].tolist():
         ranked.append((turns[persons[index]], -margins[index], index))
         turns[persons[index]] += 1
-    return [index for _, _, index in sorted(ranked)[:COLUMNS]]
+    return [index for _, _, index in sorted(ranked)[:amount]]
 
 
 def draw_sheet(path: Path, run: Path, model: nn.Module, test: Predictions, calibration: Calibration) -> None:
     """Write the sheet: a row for each of `GROUPS`, up to six images each. Raises `TrainingFailed`."""
     predicted = test.predicted(calibration)
-    probabilities = test.probabilities(calibration.temperature)
-    margins = np.abs(probabilities - calibration.threshold)
-    groups = [np.flatnonzero((test.labels == truth) & (predicted == decision)) for _, truth, decision in GROUPS]
-    heights = [ROW_IN if len(group) else EMPTY_ROW_IN for group in groups] + [SCALE_IN]
-    figure = Figure(figsize=(7.8, sum(heights) + TITLE_IN), layout=ConstrainedLayoutEngine(h_pad=0.09))
-    figure.suptitle("Grad-CAM on test images: what spoke for the model's decision", ha="left", x=0.012)
-    *strips, foot = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for strip, group, (name, truth, decision) in zip(strips, groups, GROUPS, strict=True):
+    margins = how_sure(test, calibration)
+    strips = []
+    for name, truth, decision in GROUPS:
+        group = np.flatnonzero((test.labels == truth) & (predicted == decision))
         shown = choose(group, margins, test.persons)
         called = "so" if truth == decision else WORDS[decision]
         how_many = f"{len(shown)} of {len(group)} images" if shown else "there are none"
-        strip.suptitle(f"{name}: {WORDS[truth]} and called {called} ({how_many})", ha="left", x=0.012, fontsize=10)
-        samples = [test.samples[index] for index in shown]
+        strips.append(Strip(f"{name}: {WORDS[truth]} and called {called} ({how_many})", shown))
+    draw_strips(path, run, model, test, calibration, rows=strips)
+
+
+def how_sure(test: Predictions, calibration: Calibration) -> Floats:
+    """(N,) distance of each probability from the threshold."""
+    return np.abs(test.probabilities(calibration.temperature) - calibration.threshold)
+
+
+def draw_strips(
+    path: Path, run: Path, model: nn.Module, test: Predictions, calibration: Calibration, *, rows: Sequence[Strip]
+) -> None:
+    """Write a sheet of these rows, each image above its heat map. Raises `TrainingFailed`."""
+    predicted = test.predicted(calibration)
+    probabilities = test.probabilities(calibration.temperature)
+    heights = [ROW_IN if row.shown else EMPTY_ROW_IN for row in rows] + [SCALE_IN]
+    figure = Figure(figsize=(7.8, sum(heights) + TITLE_IN), layout=ConstrainedLayoutEngine(h_pad=0.09))
+    figure.suptitle("Grad-CAM on test images: what spoke for the model's decision", ha="left", x=0.012)
+    *strips, foot = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for strip, row in zip(strips, rows, strict=True):
+        strip.suptitle(row.title, ha="left", x=0.012, fontsize=10)
+        samples = [test.samples[index] for index in row.shown]
         captions = [
-            f"{sample.person}\n{WORDS[truth]}, p = {probabilities[index]:.2f}"
-            for index, sample in zip(shown, samples, strict=True)
+            f"{sample.person}\n{WORDS[sample.label]}, p = {probabilities[index]:.2f}"
+            for index, sample in zip(row.shown, samples, strict=True)
         ]
-        if shown:
-            _draw_row(strip, explained(run, model, samples, decision), captions)
+        if row.shown:
+            _draw_row(strip, explained(run, model, samples, predicted[list(row.shown)]), captions)
     _draw_scale(foot)
     save_figure(figure, path)
 
 
-def explained(run: Path, model: nn.Module, samples: Sequence[Sample], decision: int) -> list[Pixels]:
-    """Each sample's face, and below it the same under what in it spoke for the decision: (324, 160, 3) uint8 RGB."""
+def explained(run: Path, model: nn.Module, samples: Sequence[Sample], decisions: Labels) -> list[Pixels]:
+    """Each sample's face, and below it the same under what in it spoke for its decision: (324, 160, 3) uint8 RGB."""
     crops = read_crops(run, samples)
     transform = plain_transform()
     images = torch.stack([transform(torch.from_numpy(crop).permute(2, 0, 1).contiguous()) for crop in crops])
-    maps = heat_maps(model, last_feature_map(model), images, torch.full((len(samples),), decision))
+    maps = heat_maps(model, last_feature_map(model), images, torch.from_numpy(decisions))
     gap = np.full((GAP, CROP_SIDE, 3), 255, np.uint8)
     return [np.vstack([crop, gap, overlay(crop, heat)]) for crop, heat in zip(crops, maps, strict=True)]
 

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from peer.perception.crop import CROP_SIDE
+from training.decision import Decision
 from training.errors import TrainingFailed
 from training.files import writing
+from training.signals import SIGNALS, in_units
 from training.vision import mobilenet_v2
 
 PARAMETERS = 2_305_921
@@ -26,11 +28,22 @@ ARCHITECTURE = "AttentiveMobileNetV2"
 MODEL_FILE = "attentive_model.pth"
 """In the run folder: the model as trained, from which all others are made."""
 
+SIGNALS_KEY = "signals.weight"
+"""In a state dict: whether the model has signals."""
+
+DARKEST = 0.1
+"""Least standard deviation, in units of ImageNet's, that a picture is divided by: below it there is only noise."""
+
 
 class AttentiveMobileNetV2(nn.Module):
-    """(N, 3, 160, 160) float32, normalised by ImageNet's statistics -> (N, 1) logits of "attentive"."""
+    """(N, 3, 160, 160) float32, normalised by ImageNet's statistics -> (N, 1) logits of "attentive".
 
-    def __init__(self) -> None:
+    With `signals` it has a linear layer more, which tells where the head and the eyes are turned and how open they
+    are (`training.signals`), and decides from that and the reference's own logit (`training.decision`). Such a
+    network first takes each picture's own mean and contrast away: rooms and cameras differ more than renderers do.
+    """
+
+    def __init__(self, *, signals: bool = False) -> None:
         super().__init__()
         self.backbone = mobilenet_v2(weights=None)
         features = self.backbone.classifier[1].in_features
@@ -39,14 +52,38 @@ class AttentiveMobileNetV2(nn.Module):
             nn.Dropout(0.35), nn.Linear(features, 64), nn.ReLU(inplace=True), nn.Dropout(0.25), nn.Linear(64, 1)
         )
         assert (count(self), count(self.head)) == (PARAMETERS, HEAD_PARAMETERS)
+        self.signals = nn.Linear(features, len(SIGNALS)) if signals else None
+        self.decision = Decision() if signals else None
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits."""
-        return self.head(self.backbone(images))  # type: ignore[no-any-return]
+        if self.decision is None:
+            return self.head(self.backbone(images))  # type: ignore[no-any-return]
+        return self.decision(*self.outputs(images))  # type: ignore[no-any-return]
+
+    def read(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 1) logits and (N, 8) signals in their units; only where there are signals."""
+        assert self.decision is not None
+        own, raw = self.outputs(images)
+        return self.decision(own, raw), in_units(raw)
+
+    def outputs(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """What is trained: the reference head's (N, 1) logits, and (N, 8) signals as the network has them."""
+        assert self.signals is not None
+        features = self.backbone(standardised(images))
+        return self.head(features), self.signals(features)
+
+
+def standardised(images: Tensor) -> Tensor:
+    """(N, 3, H, W), each with mean 0 and standard deviation 1 over all of it."""
+    centred = images - images.mean(dim=(1, 2, 3), keepdim=True)
+    return centred / (centred.square().mean(dim=(1, 2, 3), keepdim=True) + DARKEST**2).sqrt()
 
 
 class Deployed(nn.Module):
     """What a device runs, by DESIGN.md's contract: (N, 160, 160, 3) uint8 RGB -> (N,) probability.
+
+    A model with signals gives a second output: (N, 8) in the units of `training.signals`.
 
     Normalisation, temperature (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017) and sigmoid live
     inside, so that no runtime can do them differently.
@@ -63,11 +100,17 @@ class Deployed(nn.Module):
         self.register_buffer("mean", 255 * torch.tensor(IMAGENET_MEAN).repeat(CROP_SIDE), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(IMAGENET_STD).repeat(CROP_SIDE), persistent=False)
 
-    def forward(self, crops: Tensor) -> Tensor:
-        """Probabilities."""
+    def forward(self, crops: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Probabilities, and signals where the model has them."""
         lines = (crops.reshape(-1, CROP_SIDE, CROP_SIDE * 3).to(torch.float32) - self.mean) / self.std
         images = lines.reshape(-1, CROP_SIDE, CROP_SIDE, 3).permute(0, 3, 1, 2)
-        return torch.sigmoid(self.model(images).squeeze(1) / self.temperature)
+        if not has_signals(self.model):
+            return self._probabilities(self.model(images))
+        logits, signals = self.model.read(images)  # type: ignore[operator]
+        return self._probabilities(logits), signals
+
+    def _probabilities(self, logits: Tensor) -> Tensor:
+        return torch.sigmoid(logits.squeeze(1) / self.temperature)
 
 
 @dataclass(frozen=True)
@@ -87,6 +130,11 @@ class Checkpoint:
             f"expected {path} to be trained on the splits {split_sha256[:12]}…, got a model {owner}: it may have been"
             " trained on images that are for testing now, and would look better than it is; run `fit` again"
         )
+
+
+def has_signals(model: nn.Module) -> bool:
+    """Whether `model`, of any arithmetic, reads signals beside its logit."""
+    return getattr(model, "signals", None) is not None
 
 
 def count(module: nn.Module) -> int:
@@ -130,7 +178,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         path, what=f"a checkpoint of {ARCHITECTURE}", advice="take a copy that is whole, or train it again"
     )
     state = document.get("model_state_dict", document)
-    model = AttentiveMobileNetV2()
+    model = AttentiveMobileNetV2(signals=SIGNALS_KEY in state)
     try:
         shrink_to(model, state)
         model.load_state_dict(state)

@@ -1,6 +1,7 @@
 """ONNX files of a model by DESIGN.md's contract: as exported in FP32, and in static INT8 as a device runs it.
 
-First input `face`, (N, 160, 160, 3) uint8 RGB; first output `attentive`, (N,) float32 probability.
+First input `face`, (N, 160, 160, 3) uint8 RGB; first output `attentive`, (N,) float32 probability; second output,
+where the model has them, `signals`, (N, 8) float32 in the units of `training.signals`.
 
 Types, measured on x86 with VNNI at batch 5: uint8 activations with int8 weights take 1.5 ms per image, int8 with int8
 2.1, FP32 2.1. On an x86 CPU without VNNI (Intel before 2019, AMD before 2022) ONNX Runtime adds pairs of these
@@ -39,15 +40,19 @@ from peer.perception.crop import CROP_SIDE, Pixels
 from training.errors import TrainingFailed
 from training.fidelity import compare_logits
 from training.files import write_bytes, writing
-from training.model import Deployed
+from training.model import Deployed, has_signals
+from training.signals import SCALES, SIGNALS
 
-INPUT, OUTPUT = "face", "attentive"
+INPUT, OUTPUT, SIGNALS_OUTPUT = "face", "attentive", "signals"
 
 OPSET = 17
 """Of 2022: every runtime that has INT8 kernels reads it, and nothing here needs a later one."""
 
 PARITY = 1e-4
 """How far a probability of the exported file may be from torch's; 1e-6 is usual."""
+
+SIGNALS_PARITY = 1e-3
+"""How far a signal may be, over its scale: 0.045 degrees of yaw."""
 
 BATCH = 8
 """Crops at a time: calibration keeps all activations of one batch, 14 MB per crop."""
@@ -82,6 +87,7 @@ def export_onnx(model: nn.Module, path: Path, temperature: float = 1.0) -> float
     Returns the largest difference of a probability to torch's. Raises `TrainingFailed` if that is above `PARITY`.
     """
     deployed = Deployed(model, temperature).cpu().eval()
+    outputs = [OUTPUT, SIGNALS_OUTPUT] if has_signals(model) else [OUTPUT]
     crops = np.random.default_rng(0).integers(0, 256, (3, CROP_SIDE, CROP_SIDE, 3), np.uint8)
     with writing(path) as aside:
         with warnings.catch_warnings():
@@ -94,13 +100,22 @@ def export_onnx(model: nn.Module, path: Path, temperature: float = 1.0) -> float
                 dynamo=False,
                 opset_version=OPSET,
                 input_names=[INPUT],
-                output_names=[OUTPUT],
-                dynamic_axes={INPUT: {0: "N"}, OUTPUT: {0: "N"}},
+                output_names=outputs,
+                dynamic_axes={name: {0: "N"} for name in (INPUT, *outputs)},
             )
         onnx.checker.check_model(str(aside), full_check=True)
         with torch.inference_mode():
-            expected = deployed(torch.from_numpy(crops)).numpy()
-        difference = float(np.abs(probabilities(open_session(aside), crops) - expected).max())
+            expected = deployed(torch.from_numpy(crops))
+        session = open_session(aside)
+        if has_signals(model):
+            expected, signals = expected
+            farthest = float((np.abs(signals_of(session, crops) - signals.numpy()) / np.array(SCALES)).max())
+            if not farthest <= SIGNALS_PARITY:
+                raise TrainingFailed(
+                    f"expected {path.name} to give torch's signals within {SIGNALS_PARITY} of their scale, got"
+                    f" {farthest:.2g} beside them"
+                )
+        difference = float(np.abs(probabilities(session, crops) - expected.numpy()).max())
         if not difference <= PARITY:
             raise TrainingFailed(
                 f"expected {path.name} to give torch's probabilities within {PARITY}, got {difference:.2g} beside them"
@@ -146,6 +161,11 @@ def probabilities(session: Any, crops: Pixels) -> NDArray[np.float32]:
     return _run(session, OUTPUT, crops)
 
 
+def signals_of(session: Any, crops: Pixels) -> NDArray[np.float32]:
+    """(N, 8) signals of a session whose model has them."""
+    return _run(session, SIGNALS_OUTPUT, crops).reshape(-1, len(SIGNALS))
+
+
 def logits(path: Path, crops: Pixels) -> NDArray[np.float32]:
     """(N,) logits divided by the temperature: what the file's sigmoid is given, before it rounds 17 and more to 1."""
     model = onnx.load(path)
@@ -176,12 +196,15 @@ def _quantize(prepared: Path, path: Path, crops: Pixels, method: CalibrationMeth
 
 
 def _kept_in_float(model: onnx.ModelProto) -> list[str]:
-    """The normalisation before the first convolution, and from the last layer on all that makes the logit: 64
-    products, which cost no time, where a rounded logit would cost 1 dB."""
+    """The normalisation before the first convolution, and of what follows the backbone all but the head's hidden
+    layer: 64 products for the logit and 8 x 1280 for the signals cost no time, where a rounded logit would cost 1 dB.
+    """
     nodes = list(model.graph.node)
     first = next(index for index, node in enumerate(nodes) if node.op_type == "Conv")
-    last = max(index for index, node in enumerate(nodes) if node.op_type == "Gemm")
-    return [node.name for node in nodes[:first] + nodes[last:]]
+    after = next(index for index, node in enumerate(nodes) if node.op_type == "Gemm")
+    rectified = {node.input[0] for node in nodes if node.op_type == "Relu"}  # the backbone's are Clip
+    hidden = [node for node in nodes[after:] if node.op_type == "Relu" or rectified & set(node.output)]
+    return [node.name for node in nodes[:first] + nodes[after:] if node not in hidden]
 
 
 def _trimmed(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -198,7 +221,7 @@ def _trimmed(model: onnx.ModelProto) -> onnx.ModelProto:
     kept = [tensor for tensor in graph.initializer if tensor.name in used]
     del graph.initializer[:]
     graph.initializer.extend(kept)
-    short = {INPUT: INPUT, OUTPUT: OUTPUT, "": ""}
+    short = {name: name for name in (INPUT, OUTPUT, SIGNALS_OUTPUT, "")}
     for node in graph.node:
         node.name = ""
         for names in (node.input, node.output):

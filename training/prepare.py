@@ -38,14 +38,14 @@ SHEET_TILES = 48
 
 @dataclass(frozen=True)
 class PrepareConfig:
-    """The command's options. `faces`: a run folder whose crops are taken instead of cutting new ones."""
+    """The command's options. `reuse`: a run folder whose crops are taken instead of cutting new ones."""
 
     data: Path
     out: Path
     split: str
     per_class: int
     reference: bool
-    faces: Path | None
+    reuse: Path | None
     crop_scale: float
     jobs: int | None
     seed: int
@@ -59,9 +59,9 @@ class PrepareConfig:
 
 def run(config: PrepareConfig) -> None:
     """Do the stage, unless it is done. Raises `TrainingFailed`."""
-    if config.faces is not None and config.faces.resolve() == config.out.resolve():
+    if config.reuse is not None and config.reuse.resolve() == config.out.resolve():
         raise TrainingFailed(
-            f"expected --faces to name another run than --out, got {config.out} for both: leave it out"
+            f"expected --reuse to name another run than --out, got {config.out} for both: leave it out"
         )
     daisee = read_daisee(config.data)
     check_people(daisee.clips, config.kind)
@@ -71,7 +71,7 @@ def run(config: PrepareConfig) -> None:
         "per_class": config.per_class,
         "reference": config.reference,
         "crop_scale": config.crop_scale,
-        "faces": None if config.faces is None else name_in(config.out, config.faces),
+        "reuse": None if config.reuse is None else name_in(config.out, config.reuse),
         "videos_sha256": daisee.fingerprint(),
     }
     stage = Stage(config.out, NAME, settings, daisee.label_files)
@@ -80,8 +80,8 @@ def run(config: PrepareConfig) -> None:
         return
     stage.forget()
     remove(config.out / SPLITS_FILE)  # which images it names is about to change
-    source = config.faces
-    extracted = cut(config, daisee) if source is None else reuse(config, source, daisee, settings)
+    source = config.reuse
+    extracted = cut(config, daisee) if source is None else take(config, source, daisee, settings)
     faces = in_order([face for found in extracted.values() for face in found.faces])
     check_faces(faces)
     index = write_index(config.out, faces)
@@ -124,19 +124,19 @@ def cut(config: PrepareConfig, daisee: Daisee) -> dict[Clip, Extracted]:
     return extracted
 
 
-def reuse(config: PrepareConfig, source: Path, daisee: Daisee, settings: Mapping[str, Any]) -> dict[Clip, Extracted]:
+def take(config: PrepareConfig, source: Path, daisee: Daisee, settings: Mapping[str, Any]) -> dict[Clip, Extracted]:
     """The faces that another run has cut, with their paths seen from this one. Raises `TrainingFailed`."""
     theirs = read_record(source, NAME)["settings"]
-    if theirs["faces"] is not None:
+    if theirs.get("reuse") is not None:
         raise TrainingFailed(
-            f"expected --faces to name the run that cut the faces, got {source}, which took them from"
-            f" {source / theirs['faces']}: name that one"
+            f"expected --reuse to name the run that cut the faces, got {source}, which took them from"
+            f" {source / theirs['reuse']}: name that one"
         )
     for name, what in (("crop_scale", "crops of the same --crop-scale"), ("videos_sha256", "crops of the same --data")):
-        if theirs[name] != settings[name]:
+        if theirs.get(name) != settings[name]:
             raise TrainingFailed(
-                f"expected {what} ({settings[name]}) in {source}, got {theirs[name]}:"
-                " give what that run had, or leave --faces out"
+                f"expected {what} ({settings[name]}) in {source}, got {theirs.get(name)}:"
+                " give what that run had, or leave --reuse out"
             )
     extracted = {}
     for clip in daisee.clips:

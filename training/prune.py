@@ -1,13 +1,14 @@
 """The stage `prune`: both kinds of pruning at every ratio, each with and without fine-tuning, as in chapter 6.
 
 The best of each series is kept under the reference's name; the structural ones also as ONNX files, FP32 and INT8.
+A run of rendered people recovers on signals, under the full model, and gets one model more: `training.browser`.
 A command that was killed goes on with the cells that are missing.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,14 @@ import typer
 from tqdm import tqdm
 
 from signaling.errors import ConfigInvalid
+from training import browser
 from training.calibration import fit_temperature
 from training.cells import Cells, Recovery
 from training.dataset import read_crops
+from training.faces.pictures import has_pictures
+from training.faces.recover import RATE
 from training.files import write_bytes
-from training.model import MODEL_FILE, load_checkpoint
+from training.model import MODEL_FILE, has_signals, load_checkpoint
 from training.onnx_model import export_onnx, quantize_onnx
 from training.splits import SPLITS_FILE, Splits, load_splits
 from training.stage import Stage
@@ -41,6 +45,9 @@ from training.trainer import pick_device, resolve_precision
 
 RATIOS = tuple(percent / 100 for percent in range(10, 100, 10))
 QUICK_RATIOS = (0.3, 0.6, 0.9)
+LABELS_RATE = 5e-5
+"""The reference's, of Adam."""
+
 REPORT = "prune/report.md"
 CALIBRATION_IMAGES = 256
 
@@ -52,15 +59,19 @@ at 5e-5 53, 53, 85 and 97 %; at 5e-4 53, 97, 100 and 100 %."""
 
 @dataclass(frozen=True)
 class PruneConfig:
-    """`ratios`: shares to prune, each in 0..1. `learning_rate` and `finetune_epochs`: of the recovery training.
+    """`ratios`: shares to prune, each in 0..1. `learning_rate` and `finetune_epochs`: of the recovery training; None
+    is the reference's rate, or for a run of rendered people `training.faces.recover.RATE`.
 
-    `out`: the run folder. `workers`: processes that load images, None for the default.
+    `out`: the run folder. `workers`: processes that load images, None for the default. `browser_ratio`,
+    `browser_epochs`: of the model for browsers, which only runs of rendered people have; no epochs, no model.
     """
 
     out: Path
     ratios: tuple[float, ...] = RATIOS
     finetune_epochs: int = 3
-    learning_rate: float = 5e-5
+    learning_rate: float | None = None
+    browser_ratio: float = browser.RATIO
+    browser_epochs: int = browser.EPOCHS
     device: str = "auto"
     precision: str = "auto"
     workers: int | None = None
@@ -91,12 +102,16 @@ def parse_ratios(text: str | None, *, quick: bool = False) -> tuple[float, ...]:
 def run(config: PruneConfig) -> None:
     """Prune, measure on the validation part, choose, draw. Raises `TrainingFailed`."""
     out, device = config.out, pick_device(config.device)
-    recovery = Recovery(
-        config.finetune_epochs, config.learning_rate, resolve_precision(config.precision, device), config.seed
+    rendered = (
+        has_pictures(out) and (out / MODEL_FILE).is_file() and has_signals(load_checkpoint(out / MODEL_FILE).model)
     )
-    stage = Stage(
-        out, "prune", {"ratios": list(config.ratios), **asdict(recovery)}, [out / MODEL_FILE, out / SPLITS_FILE]
-    )
+    rate = config.learning_rate or (RATE if rendered else LABELS_RATE)
+    recovery = Recovery(config.finetune_epochs, rate, resolve_precision(config.precision, device), config.seed)
+    small = replace(recovery, epochs=config.browser_epochs) if rendered and config.browser_epochs else None
+    settings = {"ratios": list(config.ratios), **asdict(recovery)}
+    if small is not None:
+        settings |= {"browser_ratio": config.browser_ratio, "browser_epochs": small.epochs}
+    stage = Stage(out, "prune", settings, [out / MODEL_FILE, out / SPLITS_FILE])
     if not config.force and stage.is_current():
         typer.echo(f"`prune` is done already: {out / REPORT} (--force does it again)")
         return
@@ -106,13 +121,16 @@ def run(config: PruneConfig) -> None:
     cells = Cells(out, splits, recovery, device=device, workers=config.workers)
     if config.force:
         cells.forget()
-    typer.echo(f"Fine-tuning: {describe(recovery, len(splits['train']))}")
+    finetuning = describe(recovery, len(splits["train"]), rendered=rendered)
+    typer.echo(f"Fine-tuning: {finetuning}")
     baseline = cells.measure(out / MODEL_FILE)
     outcomes = all_outcomes(cells, config.ratios)
     best = [best_of(series(outcomes, method, finetuned=finetuned)) for method in Method for finetuned in (False, True)]
-    tables = write_results(out, outcomes, baseline, describe(recovery, len(splits["train"])))
+    tables = write_results(out, outcomes, baseline, finetuning)
     variants = keep_best(out, cells, best, baseline)
     variants += export_best(out, cells, splits, variants, config.seed)
+    if small is not None:
+        variants += browser.make_browser_model(cells, splits, small, config.browser_ratio)
     cells.delete_checkpoints()
     stage.complete(
         outputs=[*tables, *(out / variant["file"] for variant in variants)],
@@ -128,9 +146,14 @@ def run(config: PruneConfig) -> None:
     typer.echo(f"Tables and graphs: {out / REPORT}")
 
 
-def describe(recovery: Recovery, images: int) -> str:
+def describe(recovery: Recovery, images: int, *, rendered: bool = False) -> str:
     """The fine-tuning in a sentence, with a word of warning where it is too short to recover much."""
     steps = recovery.steps(images)
+    if rendered:
+        return (
+            f"{recovery.epochs} epochs on the signals, under the full model: AdamW in one cycle up to"
+            f" {recovery.learning_rate:g}, {steps} steps in all."
+        )
     text = f"{recovery.epochs} epochs of Adam at {recovery.learning_rate:g}, {steps} steps in all."
     if steps < FEW_STEPS:
         enough = math.ceil(recovery.epochs * FEW_STEPS / steps)

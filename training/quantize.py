@@ -15,17 +15,18 @@ from typing import Any
 import numpy as np
 import torch
 import typer
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from training.calibration import CALIBRATION_FILE, load_calibration
 from training.dataset import CropDataset, plain_transform, read_crops
 from training.errors import TrainingFailed
-from training.fidelity import compare_logits
+from training.fidelity import compare_logits, compare_signals
 from training.fidelity_report import Logits, Made, Quantized, write_report
 from training.fx import QNNPACK, X86, load_fx, quantize_fx, save_fx, usable_engines
-from training.model import MODEL_FILE, Checkpoint, count, load_checkpoint
-from training.onnx_model import export_onnx, logits, quantize_onnx
+from training.model import MODEL_FILE, Checkpoint, count, has_signals, load_checkpoint
+from training.onnx_model import export_onnx, logits, open_session, quantize_onnx, signals_of
 from training.splits import SPLITS_FILE, Sample, load_splits
 from training.stage import Stage
 from training.subset import balanced_subset
@@ -76,6 +77,11 @@ def run(config: QuantizeConfig) -> None:
         results={
             "variants": [listed(one, count(checkpoint.model)) for one in quantized.made],
             "fidelity": {one.name: asdict(one.fidelity) for one in quantized.made},
+            "signals": {
+                one.name: {name: asdict(each) for name, each in one.signals.items()}
+                for one in quantized.made
+                if one.signals
+            },
             "temperature": temperature,
             "temperature_from": CALIBRATION_FILE if calibrated else None,
             "calibration_files": [sample.file for sample in calibration],
@@ -93,11 +99,22 @@ def quantize(
     model = checkpoint.model
     images, crops = normalised(out, checked), read_crops(out, checked)
     reference = torch_logits(model, images)
+    told = torch_signals(model, images) if has_signals(model) else None
     engines = [engine for engine in FX_FILES if engine in usable_engines()]
     made: list[Made] = []
 
-    def judge(name: str, title: str, runtime: str, path: Path, found: Logits) -> None:
-        made.append(Made(name, title, runtime, path, found, compare_logits(reference, found)))
+    def judge(name: str, title: str, path: Path, converted: nn.Module | None) -> None:
+        """`converted`: in PyTorch, None for an ONNX file."""
+        if converted is not None:
+            found = torch_logits(converted, images)
+        else:
+            found = temperature * logits(path, crops).astype(np.float64)
+        signals = {}
+        if told is not None:
+            own = torch_signals(converted, images) if converted is not None else signals_of(open_session(path), crops)
+            signals = compare_signals(told, own)
+        runtime = "onnx" if converted is None else "fx"
+        made.append(Made(name, title, runtime, path, found, compare_logits(reference, found), signals))
         progress.update()
 
     with tqdm(total=len(engines) + 2, desc=NAME, unit="file", disable=None, leave=False) as progress:
@@ -108,12 +125,12 @@ def quantize(
             save_fx(
                 path, quantize_fx(model, calibrating, engine), split_sha256=checkpoint.split_sha256 or "", meta=meta
             )
-            judge(f"fx_int8_{engine}", f"FX INT8, {engine}", "fx", path, torch_logits(load_fx(path), images))
+            judge(f"fx_int8_{engine}", f"FX INT8, {engine}", path, load_fx(path))
         fp32, int8 = out / ONNX_FP32, out / ONNX_INT8
         parity = export_onnx(model, fp32, temperature)
-        judge("onnx_fp32", "ONNX FP32", "onnx", fp32, temperature * logits(fp32, crops).astype(np.float64))
+        judge("onnx_fp32", "ONNX FP32", fp32, None)
         ranges = quantize_onnx(fp32, int8, read_crops(out, calibration))
-        judge("onnx_int8", "ONNX INT8", "onnx", int8, temperature * logits(int8, crops).astype(np.float64))
+        judge("onnx_int8", "ONNX INT8", int8, None)
     return Quantized(tuple(made), calibration, checked, reference, temperature, parity, ranges)
 
 
@@ -128,6 +145,14 @@ def torch_logits(model: nn.Module, images: Tensor) -> Logits:
     """(N,) logits of normalised images."""
     model.eval()
     pieces = [model(images[start : start + BATCH]).reshape(-1) for start in range(0, len(images), BATCH)]
+    return torch.cat(pieces).numpy().astype(np.float64)
+
+
+@torch.no_grad()
+def torch_signals(model: nn.Module, images: Tensor) -> NDArray[np.float64]:
+    """(N, 8) signals of normalised images, in their units; of a model that has them."""
+    model.eval()
+    pieces = [model.read(images[start : start + BATCH])[1] for start in range(0, len(images), BATCH)]  # type: ignore[operator]
     return torch.cat(pieces).numpy().astype(np.float64)
 
 

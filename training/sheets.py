@@ -26,9 +26,9 @@ JPEG_QUALITY = 90
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture and the lines below it."""
+    """One picture, a file or (160, 160, 3) uint8 RGB, and the lines below it."""
 
-    picture: Path
+    picture: Path | Pixels
     caption: tuple[str, ...]
 
 
@@ -47,10 +47,14 @@ def draw_sheet(title: str, tiles: Sequence[Tile], columns: int = COLUMNS) -> Pix
     _write(sheet, title, GAP, 30, 0.65)
     for index, tile in enumerate(tiles):
         top, left = TITLE + index // columns * height, GAP + index % columns * width
-        sheet[top : top + CROP_SIDE, left : left + CROP_SIDE] = read_crop(tile.picture)
+        sheet[top : top + CROP_SIDE, left : left + CROP_SIDE] = _pixels(tile.picture)
         for number, line in enumerate(tile.caption):
             _write(sheet, line, left, top + CROP_SIDE + (number + 1) * LINE - 3, 0.43)
     return sheet
+
+
+def _pixels(picture: Path | Pixels) -> Pixels:
+    return read_crop(picture) if isinstance(picture, Path) else picture
 
 
 def _write(sheet: Pixels, text: str, left: int, baseline: int, size: float) -> None:

@@ -13,21 +13,38 @@ import copy
 
 import torch
 import torch_pruning
-from torch import nn
+from torch import Tensor, nn
 
 from peer.perception.crop import CROP_SIDE
+from training.model import has_signals
+
+
+class Traced(nn.Module):
+    """What torch-pruning follows: a network up to its answers; what decides between them has no channels."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """The logit, or own logit and signals."""
+        return self.model.outputs(images) if has_signals(self.model) else self.model(images)  # type: ignore[operator, no-any-return]
 
 
 def prune_structural(model: nn.Module, ratio: float) -> nn.Module:
-    """A copy of `model`, on the CPU, without the share `ratio` of each layer's channels; the logit stays.
+    """A copy of `model`, on the CPU, without the share `ratio` of each layer's channels; logit and signals stay.
 
     A layer may keep a few more, where its channels hang together with another layer's. Of 2,305,921 parameters
     0.9 leaves 30,477, as in the reference.
     """
     pruned = copy.deepcopy(model).cpu()
-    last = [layer for layer in pruned.modules() if isinstance(layer, nn.Linear) and layer.out_features == 1]
+    last: list[nn.Module] = [
+        layer for layer in pruned.modules() if isinstance(layer, nn.Linear) and layer.out_features == 1
+    ]
+    if has_signals(pruned):
+        last.append(pruned.get_submodule("signals"))
     torch_pruning.pruner.MagnitudePruner(
-        pruned,
+        Traced(pruned),
         torch.zeros(1, 3, CROP_SIDE, CROP_SIDE),
         torch_pruning.importance.MagnitudeImportance(p=2),
         pruning_ratio=ratio,

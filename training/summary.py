@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from training.drops import Drop, Reason
 from training.extract import Extracted
 from training.files import write_text
 from training.splits import CLASSES, PARTS, Part, Sample
+from training.tabular import as_csv
 
 UNLABELLED = "unlabelled"
 
@@ -122,26 +121,24 @@ def count_part(samples: Sequence[Sample]) -> dict[str, int]:
 def write_tables(folder: Path, summary: Summary) -> list[Path]:
     """`drops.csv`, `people.csv` and `summary.md`. Raises `TrainingFailed`."""
     reasons = [reason for reason in Reason if any(tally.drops[reason] for tally in summary.tallies.values())]
-    drops = [("person", "clip", "frame", "class", "reason", "detail")] + [
-        (
-            drop.person or "",
-            drop.clip,
-            "" if drop.frame is None else str(drop.frame),
-            class_of(drop),
-            drop.reason,
-            drop.detail,
-        )
-        for drop in summary.drops
-    ]
-    people = [["person", "class", "clips", "frames", "faces", *reasons]] + [
-        [person, name, tally.clips, tally.frames, tally.faces, *(tally.drops[reason] for reason in reasons)]
+    people = (
+        (person, name, tally.clips, tally.frames, tally.faces, *(tally.drops[reason] for reason in reasons))
         for (person, name), tally in summary.tallies.items()
-    ]
+    )
     paths = [folder / "drops.csv", folder / "people.csv", folder / "summary.md"]
-    write_text(paths[0], _csv(drops))
-    write_text(paths[1], _csv(people))
+    write_text(paths[0], drops_table(summary.drops))
+    write_text(paths[1], as_csv(("person", "class", "clips", "frames", "faces", *reasons), people))
     write_text(paths[2], markdown(summary))
     return paths
+
+
+def drops_table(drops: Iterable[Drop]) -> str:
+    """`drops.csv`: a line for whatever is not used."""
+    header = ("person", "clip", "frame", "class", "reason", "detail")
+    rows = (
+        (drop.person or "", drop.clip, drop.frame, class_of(drop), drop.reason, drop.detail) for drop in drops
+    )  # fmt: skip
+    return as_csv(header, rows)
 
 
 def markdown(summary: Summary) -> str:
@@ -166,9 +163,3 @@ def markdown(summary: Summary) -> str:
 
 def _people(count: int) -> str:
     return f"{count:,} {'person' if count == 1 else 'people'}"
-
-
-def _csv(rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()

@@ -158,7 +158,8 @@ def _in_torch(deployed: Any) -> Scorer:
 
     def score(crops: Pixels) -> NDArray[np.float32]:
         with torch.inference_mode():
-            return deployed(torch.from_numpy(crops)).numpy()  # type: ignore[no-any-return]
+            found = deployed(torch.from_numpy(crops))
+        return (found[0] if isinstance(found, tuple) else found).numpy()  # type: ignore[no-any-return]
 
     return score
 

@@ -12,6 +12,7 @@ from sklearn.metrics import balanced_accuracy_score
 from training.calibration import (
     TEMPERATURE_RANGE,
     Calibration,
+    calibrate,
     choose_threshold,
     fit_temperature,
     load_calibration,
@@ -91,6 +92,15 @@ def test_scores_that_are_all_the_same_leave_the_threshold_at_a_half() -> None:
 def test_neighbours_without_a_number_between_them_are_still_separated() -> None:
     low, high = 0.3, float(np.nextafter(0.3, 1))
     assert low < choose_threshold([0, 1], [low, high]) <= high
+
+
+def test_half_is_kept_where_it_is_as_good_as_any() -> None:
+    rng = np.random.default_rng(5)
+    labels = rng.integers(0, 2, 800)
+    logits = 4 * labels - 2 + rng.normal(0, 1.5, 800)
+    assert choose_threshold(labels, sigmoid(logits)) != 0.5
+    assert calibrate(logits, labels).threshold == 0.5
+    assert calibrate(logits - 2, labels).threshold < 0.4
 
 
 @pytest.fixture

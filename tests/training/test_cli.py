@@ -11,7 +11,7 @@ import pytest
 from tests.training.conftest import ROOT
 from training.cli import main
 
-STAGES = ("prepare", "fit", "evaluate", "quantize", "prune", "compare", "export", "all", "sample")
+STAGES = ("prepare", "fit", "evaluate", "quantize", "prune", "compare", "export", "all", "sample", "check")
 HEAVY = ("torch", "torchvision", "sklearn", "pandas", "matplotlib", "onnx")
 
 

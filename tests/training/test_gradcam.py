@@ -88,8 +88,8 @@ def test_people_take_turns_on_the_sheet_the_surest_decisions_first() -> None:
 
 def test_a_pruned_model_has_heat_maps_as_well(tiny_run: Path, tiny_splits: Splits) -> None:
     model = prune_structural(load_checkpoint(tiny_run / "attentive_model.pth").model, 0.3)
-    pictures = explained(tiny_run, model, tiny_splits["test"][:3], 1) + explained(
-        tiny_run, model, tiny_splits["test"][:3], 0
+    pictures = explained(tiny_run, model, tiny_splits["test"][:3], np.ones(3, np.int64)) + explained(
+        tiny_run, model, tiny_splits["test"][:3], np.zeros(3, np.int64)
     )
     assert all(picture.shape == (324, 160, 3) for picture in pictures)
     assert any((picture[:160] != picture[164:]).any() for picture in pictures)

@@ -54,7 +54,7 @@ def prepared(prepared_original: tuple[Path, str], tmp_path: Path) -> Path:
 def config(data: Path, out: Path, **changes: Any) -> PrepareConfig:
     """As the fixture has it."""
     usual = PrepareConfig(
-        data=data, out=out, split="subject", per_class=30, reference=False, faces=None, crop_scale=1.0, jobs=1,
+        data=data, out=out, split="subject", per_class=30, reference=False, reuse=None, crop_scale=1.0, jobs=1,
         seed=42, force=False,
     )  # fmt: skip
     return replace(usual, **changes)
@@ -195,7 +195,7 @@ def test_other_splits_take_the_faces_of_a_run_and_frames_warns(
     prepared_original: tuple[Path, str], tree_original: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source, out = prepared_original[0], tmp_path / "frames"
-    run(config(tree_original, out, split="frames", faces=source))
+    run(config(tree_original, out, split="frames", reuse=source))
     assert "warning: --split frames puts frames of the same people" in capsys.readouterr().out
     splits = load_splits(out)
     assert set(splits.persons("train")) & set(splits.persons("test"))
@@ -204,15 +204,15 @@ def test_other_splits_take_the_faces_of_a_run_and_frames_warns(
     assert all((out / face.file).is_file() for face in read_index(out))
     drops = [(folder / "prepare" / "drops.csv").read_text() for folder in (out, source)]
     assert drops[0] == drops[1]
-    with pytest.raises(TrainingFailed, match=r"expected --faces to name the run that cut the faces, got .*frames"):
-        run(config(tree_original, tmp_path / "third", faces=out))
+    with pytest.raises(TrainingFailed, match=r"expected --reuse to name the run that cut the faces, got .*frames"):
+        run(config(tree_original, tmp_path / "third", reuse=out))
 
 
 def test_the_references_order_is_one_of_frames(
     prepared_original: tuple[Path, str], tree_original: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "reference"
-    run(config(tree_original, out, reference=True, faces=prepared_original[0]))
+    run(config(tree_original, out, reference=True, reuse=prepared_original[0]))
     assert "warning: --split frames" in capsys.readouterr().out
     assert load_splits(out).settings["split"] == "frames"
     assert read_record(out, "prepare")["settings"]["reference"] is True
@@ -222,18 +222,18 @@ def test_faces_of_another_scale_or_other_data_or_no_run_are_refused(
     prepared: Path, tree: Path, tree_original: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(TrainingFailed, match=r"expected crops of the same --crop-scale \(1.25\) in .*, got 1.0"):
-        run(config(tree_original, tmp_path / "a", faces=prepared, crop_scale=1.25))
+        run(config(tree_original, tmp_path / "a", reuse=prepared, crop_scale=1.25))
     video_path(tree, "110008", "1100081001").write_bytes(b"another video")
     with pytest.raises(TrainingFailed, match="expected crops of the same --data"):
-        run(config(tree, tmp_path / "a", faces=prepared))
+        run(config(tree, tmp_path / "a", reuse=prepared))
     next((prepared / "faces" / "attentive").glob("*.jpg")).unlink()
     with pytest.raises(TrainingFailed, match=r"expected the faces of clip \d+ in .*, got not all of them: run"):
-        run(config(tree_original, tmp_path / "a", faces=prepared))
-    with pytest.raises(TrainingFailed, match="expected --faces to name another run than --out"):
-        run(config(tree_original, prepared, faces=prepared))
+        run(config(tree_original, tmp_path / "a", reuse=prepared))
+    with pytest.raises(TrainingFailed, match="expected --reuse to name another run than --out"):
+        run(config(tree_original, prepared, reuse=prepared))
     assert (prepared / "prepare.json").exists()
     with pytest.raises(TrainingFailed, match="expected the record of `prepare`"):
-        run(config(tree_original, tmp_path / "a", faces=tmp_path))
+        run(config(tree_original, tmp_path / "a", reuse=tmp_path))
 
 
 def test_a_person_in_two_official_parts_is_refused_before_any_face_is_cut(tree: Path, tmp_path: Path) -> None:
@@ -259,9 +259,9 @@ def test_a_full_disk_is_said_and_the_next_run_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
         with pytest.raises(TrainingFailed, match=r"expected room on the disk for .*dataset_splits.json, got none"):
-            run(config(tree_original, out, faces=prepared_original[0]))
+            run(config(tree_original, out, reuse=prepared_original[0]))
     assert not (out / "prepare.json").exists() and not (out / "dataset_splits.json").exists()
-    run(config(tree_original, out, faces=prepared_original[0]))
+    run(config(tree_original, out, reuse=prepared_original[0]))
     assert load_splits(out)["train"]
 
 

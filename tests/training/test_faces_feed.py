@@ -1,0 +1,58 @@
+"""Batches of rendered pictures: twins beside each other, all of a part, the same in the same epoch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.pictures_run import make_pictures_run, small_feed
+from training.faces.feed import Feed
+from training.splits import Splits
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Splits]:
+    folder = tmp_path_factory.mktemp("feed") / "run"
+    return folder, make_pictures_run(folder)
+
+
+@pytest.fixture
+def feed(made: tuple[Path, Splits]) -> Feed:
+    return small_feed(*made)
+
+
+def test_an_epoch_shows_every_picture_of_the_part_once(feed: Feed) -> None:
+    batches = list(feed.varied(32, 0))
+    assert [len(batch.crops) for batch in batches] == [8, 8, 8]
+    assert len(batches) == feed.steps() == 3
+    whole = torch.cat([batch.targets.attentive for batch in batches])
+    plain = torch.cat([batch.targets.attentive for batch in feed.plain("train", 32)])
+    assert whole.sum() == plain.sum()
+    assert feed.count("train") == len(plain) == 24
+
+
+def test_twins_follow_each_other(feed: Feed) -> None:
+    order = feed._order("train", 0)
+    scenes = [feed._scenes[place] for place in order]
+    assert scenes[::2] == scenes[1::2]
+    assert not (feed._order("train", 1) == order).all()
+
+
+def test_an_epoch_is_the_same_whatever_came_before(made: tuple[Path, Splits], feed: Feed) -> None:
+    for _ in feed.varied(32, 0):
+        pass
+    first, second = next(feed.varied(32, 5)), next(small_feed(*made).varied(32, 5))
+    assert first.crops.equal(second.crops)
+    assert not first.crops.equal(next(small_feed(*made, seed=1).varied(32, 5)).crops)
+
+
+def test_plain_crops_come_in_the_stores_order_and_no_more_than_asked(feed: Feed) -> None:
+    whole = torch.cat([batch.crops for batch in feed.plain("train", 32)])
+    few = torch.cat([batch.crops for batch in feed.plain("train", 32, limit=2)])
+    assert few.equal(whole[[0, -1]])
+
+
+def test_a_part_smaller_than_a_batch_is_one_batch(feed: Feed) -> None:
+    assert [len(batch.crops) for batch in feed.varied(32, 0, "val")] == [8]

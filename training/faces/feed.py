@@ -1,0 +1,99 @@
+"""Batches of rendered pictures: varied and in twins for training, plain for measuring.
+
+What an epoch shows depends on (seed, epoch) alone, so a training that was killed goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.errors import TrainingFailed
+from training.faces.augment import Augmenter, Batch, cut, normalised
+from training.faces.label import LabelRule
+from training.faces.pictures import Pictures, load_pictures
+from training.faces.targets import make_targets
+from training.splits import Part, Splits
+from training.stage import command
+
+PLAIN_BATCH = 64
+
+
+class Feed:
+    """The pictures of a run. `batch_size`: of training, even. Raises `TrainingFailed`, also for an older label rule."""
+
+    def __init__(self, run: Path, splits: Splits, *, batch_size: int = 32, seed: int = 0) -> None:
+        self._pictures: Pictures = load_pictures(run, splits.sha256)
+        if self._pictures.rule_version != LabelRule().version:
+            raise TrainingFailed(
+                f"expected pictures that are labelled by rule {LabelRule().version}, got rule"
+                f" {self._pictures.rule_version}: run {command('prepare', run)} again, with --faces"
+            )
+        self._scenes = [truth.scene for truth in self._pictures.truths]
+        self._targets = make_targets(self._pictures.truths)
+        self._boxes = torch.from_numpy(self._pictures.boxes)
+        self._crop_scale = self._pictures.crop_scale
+        self._batch_size = batch_size
+        self._seed = seed
+
+    def count(self, part: Part) -> int:
+        """Pictures of a part."""
+        return len(self._of(part))
+
+    def steps(self, part: Part = "train") -> int:
+        """Batches of an epoch."""
+        return len(self._in_batches(self._order(part, 0)))
+
+    def varied(self, side: int, epoch: int, part: Part = "train") -> Iterator[Batch]:
+        """An epoch's batches for training, crops of `side` pixels."""
+        generator = torch.Generator().manual_seed(hash((self._seed, epoch)) % 2**63)
+        augment = Augmenter(side, self._crop_scale, generator)
+        for index in self._in_batches(self._order(part, epoch)):
+            scenes = [self._scenes[each] for each in index.tolist()]
+            twins = torch.tensor([one == two for one, two in zip(scenes[::2], scenes[1::2], strict=True)])
+            where = torch.from_numpy(index)
+            yield augment(self._images(index), self._boxes[where], self._targets[where], twins)
+
+    def plain(self, part: Part, side: int, limit: int | None = None) -> Iterator[Batch]:
+        """A part's batches as the product cuts them, in their order; at most `limit` pictures, evenly taken."""
+        indices = self._of(part)
+        if limit is not None and len(indices) > limit:
+            indices = indices[np.linspace(0, len(indices) - 1, limit).astype(np.int64)]
+        for start in range(0, len(indices), PLAIN_BATCH):
+            index = indices[start : start + PLAIN_BATCH]
+            where = torch.from_numpy(index)
+            crops = cut(self._images(index), self._boxes[where], side, self._crop_scale)
+            yield Batch(normalised(crops), self._targets[where])
+
+    def _of(self, part: Part) -> NDArray[np.int64]:
+        """Places of a part's pictures."""
+        return np.array([place for place, own in enumerate(self._pictures.parts) if own == part], np.int64)
+
+    def _images(self, index: NDArray[np.int64]) -> Tensor:
+        """(N, H, H, 3) uint8; a copy, since the file is mapped for reading only."""
+        return torch.from_numpy(np.ascontiguousarray(self._pictures.images[index]))
+
+    def _order(self, part: Part, epoch: int) -> NDArray[np.int64]:
+        """All of the part but at most one picture, an even number: twins beside each other, the rest at random."""
+        rng = np.random.default_rng((self._seed, epoch))
+        scenes: dict[str, list[int]] = defaultdict(list)
+        for index in rng.permutation(self._of(part)).tolist():
+            scenes[self._scenes[index]].append(index)
+        pairs, single = [], []
+        for members in scenes.values():
+            even = len(members) // 2 * 2
+            pairs += [members[start : start + 2] for start in range(0, even, 2)]
+            single += members[even:]
+        pairs += [single[start : start + 2] for start in range(0, len(single) // 2 * 2, 2)]
+        return np.array(pairs, np.int64).reshape(-1, 2)[rng.permutation(len(pairs))].reshape(-1)
+
+    def _in_batches(self, order: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Whole batches only, unless there is none: BatchNorm wants company."""
+        size = self._batch_size
+        return [order[start : start + size] for start in range(0, max(len(order) - size, 0) + 1, size)]

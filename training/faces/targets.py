@@ -1,0 +1,118 @@
+"""What a network is to say of each rendered picture, and how much each answer counts.
+
+Where a picture cannot show something, nothing is asked: lids and gaze in a head that is turned away, the direction of
+eyes that are shut. Behind sunglasses, `LabelRule` lets the head alone decide; there the network is taught, with little
+weight, to take the eyes for open and for looking where the head does, so that it does not speak against the person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from training.faces.label import LabelRule
+from training.faces.truth import Truth
+from training.signals import (
+    CLOSED,
+    GAZE_PITCH,
+    GAZE_YAW,
+    LID_LEFT,
+    LID_RIGHT,
+    MAX_OPENNESS,
+    SCALES,
+    SIGNALS,
+    YAW,
+)
+
+CLOSED_LID, OPEN_LID = 0.2, 0.35
+"""Openness of the more open eye: up to the first it is closed, from the second it is not, between nobody can say."""
+
+EYES_YAW, GAZE_YAW_LIMIT, EYES_PITCH = 42.0, 50.0, -30.0
+"""Degrees: a head turned further hides the far eye, one lowered further hides both behind their lids."""
+
+GAZE_LID = 0.3
+"""Openness below which no iris is to be seen."""
+
+UNSEEN = 0.2
+"""Weight of what is only supposed."""
+
+OPEN = 0.9
+"""Openness of eyes that nobody sees."""
+
+AVERTED_DEG = 20.0
+"""Gaze this far from the head's direction counts twice as much as gaze straight ahead, which the head gives away."""
+
+EYES = (LID_LEFT, LID_RIGHT, GAZE_YAW, GAZE_PITCH, CLOSED)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """`signals`: (N, 8) as the network has them, `closed` as 0 or 1; `weights`: (N, 8); `attentive`: (N,) 0 or 1."""
+
+    signals: Tensor
+    weights: Tensor
+    attentive: Tensor
+
+    def __getitem__(self, index: Tensor) -> Targets:
+        return Targets(*(getattr(self, field.name)[index] for field in fields(self)))
+
+    def to(self, device: torch.device) -> Targets:
+        """The same on `device`."""
+        return Targets(*(getattr(self, field.name).to(device) for field in fields(self)))
+
+
+def make_targets(truths: Sequence[Truth], rule: LabelRule | None = None) -> Targets:
+    """Of N pictures."""
+    judge = rule or LabelRule()
+    rows = [_asked(truth, judge) for truth in truths]
+    return Targets(
+        signals=torch.tensor([signals for signals, _ in rows]).reshape(-1, len(SIGNALS)),
+        weights=torch.tensor([weights for _, weights in rows]).reshape(-1, len(SIGNALS)),
+        attentive=torch.tensor([float(judge.attentive(truth)) for truth in truths]),
+    )
+
+
+def mirrored(targets: Targets, flipped: Tensor) -> Targets:
+    """The targets of pictures of which `flipped`, (N,) bool, are mirrored: left is right."""
+    order = list(range(len(SIGNALS)))
+    order[LID_LEFT], order[LID_RIGHT] = LID_RIGHT, LID_LEFT
+    signs = torch.ones(len(SIGNALS), device=targets.signals.device)
+    signs[YAW] = signs[GAZE_YAW] = -1
+    which = flipped[:, None]
+    return Targets(
+        torch.where(which, targets.signals[:, order] * signs, targets.signals),
+        torch.where(which, targets.weights[:, order], targets.weights),
+        targets.attentive,
+    )
+
+
+def _asked(truth: Truth, rule: LabelRule) -> tuple[list[float], list[float]]:
+    """One picture's signals and their weights."""
+    lid = max(truth.lid_left, truth.lid_right)
+    values = [
+        truth.yaw, truth.pitch, min(truth.lid_left, MAX_OPENNESS), min(truth.lid_right, MAX_OPENNESS),
+        truth.gaze_yaw, truth.gaze_pitch, truth.mouth_open, float(lid < CLOSED_LID),
+    ]  # fmt: skip
+    weights = [1.0] * len(SIGNALS)
+    eyes = abs(truth.yaw) < EYES_YAW and truth.pitch > EYES_PITCH
+    gaze = abs(truth.yaw) < GAZE_YAW_LIMIT and truth.pitch > EYES_PITCH and lid > GAZE_LID
+    if not truth.eyes_visible and rule.faces(truth):
+        values[LID_LEFT] = values[LID_RIGHT] = OPEN
+        values[GAZE_YAW], values[GAZE_PITCH], values[CLOSED] = truth.yaw, truth.pitch, 0.0
+        for index in EYES:
+            weights[index] = UNSEEN
+    elif not truth.eyes_visible:
+        eyes = gaze = False
+    if not eyes:
+        weights[LID_LEFT] = weights[LID_RIGHT] = weights[CLOSED] = 0.0
+    elif CLOSED_LID <= lid < OPEN_LID:
+        weights[CLOSED] = 0.0
+    if not gaze and weights[GAZE_YAW] == 1.0:
+        weights[GAZE_YAW] = weights[GAZE_PITCH] = 0.0
+    elif weights[GAZE_YAW] == 1.0:
+        turned = max(abs(truth.gaze_yaw - truth.yaw), abs(truth.gaze_pitch - truth.pitch))
+        weights[GAZE_YAW] = weights[GAZE_PITCH] = 1.0 + min(turned / AVERTED_DEG, 1.5)
+    return [value / scale for value, scale in zip(values, SCALES, strict=True)], weights
