@@ -13,8 +13,9 @@ import torch
 
 from tests.training.pictures_run import make_pictures_run, small_feed
 from training.errors import TrainingFailed
+from training.faces.course import Course
 from training.faces.fit import FacesFit
-from training.faces.learn import answers, decide, quality
+from training.faces.learn import Learner, answers, decide, quality
 from training.fit import FitConfig, run
 from training.metrics import binary_metrics, sigmoid
 from training.model import AttentiveMobileNetV2, has_signals, load_checkpoint
@@ -67,7 +68,9 @@ def test_it_leaves_a_model_with_signals_curves_and_a_record(done: Path) -> None:
     assert record["results"]["decision"].keys() >= {"yaw", "gaze_yaw", "closed", "own"}
     assert {*NAMES, "auc", "balanced_accuracy"} <= record["results"]["validation"].keys()
     assert [row["side"] for row in history(done)] == ["96", "160"]
-    assert not (done / "fit/last.ckpt").exists()
+    assert record["results"]["guided"] is True
+    assert (done / "fit/guide/history.csv").is_file()
+    assert not list((done / "fit").glob("*.ckpt"))
 
 
 def test_a_finished_training_is_left_alone(done: Path, config: FitConfig, capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,19 +78,20 @@ def test_a_finished_training_is_left_alone(done: Path, config: FitConfig, capsys
     assert "done already" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("network", ["guide", "model"])
 def test_a_killed_training_ends_with_the_same_weights(
-    original: Path, done: Path, config: FitConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    network: str, original: Path, done: Path, config: FitConfig, *, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = Path(shutil.copytree(original, tmp_path / "run"))
-    epoch = FacesFit._epoch
+    epoch = Course._epoch
 
-    def killed_in_the_second(fit: FacesFit, learner: object, number: int) -> object:
-        if number == 1:
+    def killed_in_the_second(course: Course[AttentiveMobileNetV2], learner: object, number: int) -> object:
+        if course.file.stem == network and number == 1:
             raise Killed
-        return epoch(fit, learner, number)  # type: ignore[arg-type]
+        return epoch(course, learner, number)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(FacesFit, "_epoch", killed_in_the_second)
+        patch.setattr(Course, "_epoch", killed_in_the_second)
         with pytest.raises(Killed):
             run(replace(config, out=folder))
     assert not (folder / "fit.json").exists()
@@ -106,12 +110,14 @@ def test_a_checkpoint_of_other_settings_is_not_gone_on_with(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = Path(shutil.copytree(original, tmp_path / "run"))
-    monkeypatch.setattr(FacesFit, "_finish", lambda fit, learner: None)
-    run(replace(config, out=folder, epochs=1))
-    monkeypatch.setattr(FacesFit, "_epoch", lambda fit, learner, number: (_ for _ in ()).throw(Killed()))
+    with monkeypatch.context() as patch:
+        patch.setattr(FacesFit, "_finish", lambda fit, learner: (_ for _ in ()).throw(Killed()))
+        with pytest.raises(Killed):
+            run(replace(config, out=folder, epochs=1))
+    monkeypatch.setattr(Course, "_epoch", lambda course, learner, number: (_ for _ in ()).throw(Killed()))
     with pytest.raises(Killed):
         run(replace(config, out=folder, epochs=1, seed=4))
-    assert "last.ckpt is of other settings: starting anew" in capsys.readouterr().out
+    assert "guide.ckpt is of other settings: starting anew" in capsys.readouterr().out
 
 
 def test_it_goes_on_from_a_model_that_was_trained_before(
@@ -120,11 +126,12 @@ def test_it_goes_on_from_a_model_that_was_trained_before(
     folder = Path(shutil.copytree(original, tmp_path / "run"))
     begun: dict[str, torch.Tensor] = {}
 
-    def first_weights(fit: FacesFit, learner: object, number: int) -> None:
-        begun.update(fit.model.state_dict())
+    def first_weights(course: object, learner: Learner[AttentiveMobileNetV2], number: int) -> None:
+        assert learner.hints is None  # who has learnt already needs no guide
+        begun.update(learner.model.state_dict())
         raise Killed
 
-    monkeypatch.setattr(FacesFit, "_epoch", first_weights)
+    monkeypatch.setattr(Course, "_epoch", first_weights)
     with pytest.raises(Killed):
         run(replace(config, out=folder, init=done / "attentive_model.pth"))
     assert torch.equal(begun["signals.weight"], load_checkpoint(done / "attentive_model.pth").model.signals.weight)
@@ -138,10 +145,10 @@ def test_it_trains_for_as_long_as_it_is_told(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = Path(shutil.copytree(original, tmp_path / "run"))
-    monkeypatch.setattr(FacesFit, "_epoch", lambda fit, learner, number: (_ for _ in ()).throw(Killed()))
+    monkeypatch.setattr(Course, "_epoch", lambda course, learner, number: (_ for _ in ()).throw(Killed()))
     with pytest.raises(Killed):
         run(replace(config, out=folder, epochs=None, minutes=0.001))
-    assert "1 epochs fit into 0.001 minutes: one takes" in capsys.readouterr().out
+    assert "1 epochs fit into 0.0002 minutes: one takes" in capsys.readouterr().out
 
 
 def test_the_decision_is_fitted_so_that_half_is_a_good_threshold(original: Path) -> None:

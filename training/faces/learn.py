@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -26,8 +27,11 @@ from training.errors import TrainingFailed
 from training.faces.augment import Batch
 from training.faces.average import Average
 from training.faces.feed import Feed
+from training.faces.guide import Guide
+from training.faces.hints import WEIGHT as HINTS_WEIGHT
+from training.faces.hints import Hints
 from training.faces.loss import distillation, loss_of, mean_errors
-from training.faces.plan import SHARES, Plan
+from training.faces.plan import Plan
 from training.faces.targets import Targets
 from training.metrics import binary_metrics, sigmoid
 from training.model import AttentiveMobileNetV2
@@ -53,12 +57,16 @@ class Answers:
     targets: Targets
 
 
-class Learner:
-    """A network while it learns. `teacher`: a larger one whose answers it follows; `after_step`: called then."""
+Network = TypeVar("Network", AttentiveMobileNetV2, Guide)
+
+
+class Learner(Generic[Network]):
+    """A network while it learns. `teacher`: a larger one whose answers it follows; `hints`: of a guide, for a network
+    that knows nothing yet; `after_step`: called then."""
 
     def __init__(
         self,
-        model: AttentiveMobileNetV2,
+        model: Network,
         feed: Feed,
         plan: Plan,
         *,
@@ -66,16 +74,19 @@ class Learner:
         precision: str = "fp32",
         seed: int = 0,
         teacher: AttentiveMobileNetV2 | None = None,
+        hints: Hints | None = None,
         after_step: Callable[[], None] | None = None,
     ) -> None:
-        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model: Network = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.plan = plan
         self.device, self.precision = device, precision
         self._feed, self._seed = feed, seed
         self._teacher = teacher and teacher.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.hints = hints and hints.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._after_step = after_step
         self.model.requires_grad_(True)
-        self.optimizer = make_optimizer(self.model, plan.peak)
+        learning = [*self.model.parameters(), *(hints.parameters_to_learn() if hints else [])]
+        self.optimizer = make_optimizer(learning, plan.peak)
         self.scaler = make_scaler(precision, device)
         self.average = Average(self.model, plan.epochs * plan.steps)
 
@@ -99,15 +110,7 @@ class Learner:
         """Learn from one batch; returns its loss. `number`: of the step, through all epochs."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.plan.rate(number)
-        crops, targets = batch.crops.to(self.device), batch.targets.to(self.device)
-        with mixed(self.precision, self.device):
-            own, raw = self.model.outputs(crops)
-        gaze = 1.0 if self._teacher is not None else self.plan.gaze(number)
-        loss = loss_of(own.float(), raw.float(), targets, gaze)
-        if self._teacher is not None:
-            with torch.no_grad(), mixed(self.precision, self.device):
-                taught_own, taught_raw = self._teacher.outputs(crops)
-            loss = loss + distillation(own.float(), raw.float(), taught_own.float(), taught_raw.float())
+        loss = self._loss(batch.crops.to(self.device), batch.targets.to(self.device), number)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self.scaler.unscale_(self.optimizer)
@@ -119,22 +122,60 @@ class Learner:
         self.average.update(number)
         return float(loss.detach())
 
-    def averaged(self) -> AttentiveMobileNetV2:
+    def _loss(self, crops: Tensor, targets: Targets, number: int) -> Tensor:
+        """By the truth, and by those who know it already."""
+        if self.hints is not None:
+            assert isinstance(self.model, AttentiveMobileNetV2)
+            with mixed(self.precision, self.device):
+                seen, own, raw = self.hints.seen_by(self.model, crops)
+                given, taught_own, taught_raw = self.hints.given(crops)
+                hinted = HINTS_WEIGHT * self.hints.distance(seen, given)
+            truth = loss_of(own.float(), raw.float(), targets, self.plan.gaze(number))
+            return truth + hinted + distillation(own.float(), raw.float(), taught_own.float(), taught_raw.float())
+        with mixed(self.precision, self.device):
+            own, raw = self.model.outputs(crops)
+        if self._teacher is None:
+            return loss_of(own.float(), raw.float(), targets, self.plan.gaze(number))
+        with torch.no_grad(), mixed(self.precision, self.device):
+            taught_own, taught_raw = self._teacher.outputs(crops)
+        truth = loss_of(own.float(), raw.float(), targets)
+        return truth + distillation(own.float(), raw.float(), taught_own.float(), taught_raw.float())
+
+    def state(self) -> dict[str, Any]:
+        """All that the next epoch needs."""
+        return {
+            "model": self.model.state_dict(),
+            "average": self.average.state(),
+            "optimizer": self.optimizer.state_dict(),
+            "translators": self.hints.translators.state_dict() if self.hints else {},
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.model.load_state_dict(state["model"])
+        self.average.load(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.hints is not None:
+            self.hints.translators.load_state_dict(state["translators"])
+
+    def averaged(self) -> Network:
         """A copy with the mean weights, in eval mode: what is measured and kept."""
-        found: AttentiveMobileNetV2 = copy.deepcopy(self.model)
+        found: Network = copy.deepcopy(self.model)
         found.load_state_dict(self.average.state())
         return found.eval()
 
 
-def make_optimizer(model: nn.Module, rate: float) -> AdamW:
+def make_optimizer(parameters: Iterable[nn.Parameter], rate: float) -> AdamW:
     """Decay for the weights of convolutions and linear layers, none for BatchNorm and biases."""
-    weights = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    others = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
+    weights: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for parameter in parameters:
+        (weights if parameter.dim() > 1 else others).append(parameter)
     return AdamW([{"params": weights, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}], lr=rate)
 
 
 @torch.inference_mode()
-def answers(model: AttentiveMobileNetV2, batches: Iterable[Batch], device: torch.device) -> Answers:
+def answers(model: Network, batches: Iterable[Batch], device: torch.device) -> Answers:
     """Of `model` in eval mode, in float32, on the CPU."""
     model.eval()
     own, raw, targets = [], [], []
@@ -155,7 +196,7 @@ def joined(parts: list[Targets]) -> Targets:
     )
 
 
-def quality(model: AttentiveMobileNetV2, found: Answers) -> dict[str, float]:
+def quality(model: Network, found: Answers) -> dict[str, float]:
     """Loss, AUC and balanced accuracy of the decision and AUC of the own logit, mean errors of the signals."""
     assert model.decision is not None
     labels = found.targets.attentive.numpy().astype(np.int64)
@@ -171,7 +212,7 @@ def quality(model: AttentiveMobileNetV2, found: Answers) -> dict[str, float]:
     }
 
 
-def decide(model: AttentiveMobileNetV2, feed: Feed, device: torch.device, part: Part = "val") -> float:
+def decide(model: Network, feed: Feed, device: torch.device, part: Part = "val") -> float:
     """Fit the decision of `model` on a part, plain and varied; returns its cross-entropy. Raises `TrainingFailed`."""
     assert model.decision is not None
     batches = [answers(model, feed.plain(part, CROP_SIDE), device)]
@@ -180,13 +221,14 @@ def decide(model: AttentiveMobileNetV2, feed: Feed, device: torch.device, part: 
     return fit_decision(model.decision, own, raw, joined([each.targets for each in batches]).attentive)
 
 
-def seconds_per_epoch(learner: Learner, feed: Feed) -> dict[int, float]:
+def seconds_per_epoch(learner: Learner[Network], feed: Feed) -> dict[int, float]:
     """By the crops' side, from a few steps of a copy each; the learner stays as it was."""
     found = {}
-    for side, _ in SHARES:
+    for side, _ in learner.plan.shares:
         trial = Learner(
-            copy.deepcopy(learner.model), feed, Plan(1, TRIAL_STEPS), device=learner.device, precision=learner.precision
-        )
+            copy.deepcopy(learner.model), feed, Plan(1, TRIAL_STEPS), device=learner.device,
+            precision=learner.precision, hints=copy.deepcopy(learner.hints),
+        )  # fmt: skip
         trial.model.train()
         marks = [time.perf_counter()]
         for index, batch in enumerate(islice(feed.varied(side, 0), TRIAL_STEPS)):

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from peer.perception.crop import CROP_SIDE
 
-SHARES = ((96, 0.60), (128, 0.25), (CROP_SIDE, 0.15))
+Shares: TypeAlias = tuple[tuple[int, float], ...]
 """Side of the crops, and which part of the epochs has it."""
 
+SHARES: Shares = ((96, 0.60), (128, 0.25), (CROP_SIDE, 0.15))
+GUIDE_SHARES: Shares = ((128, 0.60), (CROP_SIDE, 0.40))
+"""Of a guide, which is cheap and is to be better than its pupil."""
+
 PEAK_RATE = 1.2e-3
+GUIDE_PEAK_RATE = 4e-3
 RISE = 0.15
 """Part of the steps in which the rate rises."""
 
@@ -35,11 +41,12 @@ class Plan:
     epochs: int
     steps: int
     peak: float = PEAK_RATE
+    shares: Shares = SHARES
 
     def side(self, epoch: int) -> int:
         """Of the crops in an epoch, from 0; the last epoch always has the product's."""
         done, share = (epoch + 0.5) / self.epochs, 0.0
-        for side, part in SHARES:
+        for side, part in self.shares:
             share += part
             if done < share and epoch + 1 < self.epochs:
                 return side
@@ -58,7 +65,7 @@ class Plan:
         return min(FIRST_GAZE + (1 - FIRST_GAZE) * done / GAZE_BY, 1.0)
 
 
-def epochs_within(seconds: float, seconds_per_epoch: dict[int, float]) -> int:
+def epochs_within(seconds: float, seconds_per_epoch: dict[int, float], shares: Shares = SHARES) -> int:
     """How many epochs fit into a time; `seconds_per_epoch`: by the crops' side. At least one."""
-    mean = sum(part * seconds_per_epoch[side] for side, part in SHARES)
+    mean = sum(part * seconds_per_epoch[side] for side, part in shares)
     return max(int(seconds / mean), 1)
