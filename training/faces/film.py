@@ -16,6 +16,7 @@ from training.faces.label import LabelRule
 from training.faces.truth import Truth
 
 FPS = 15
+WIDTH, HEIGHT = 640, 480
 MIN_VISIBLE = 0.6
 """Of the face inside the picture for somebody to be there."""
 

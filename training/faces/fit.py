@@ -36,8 +36,8 @@ FOLDER = "fit"
 EPOCHS = 45
 """About 75 minutes of one core for 7,500 pictures."""
 
-GUIDE_EPOCHS = 30
-"""About 15 minutes of it."""
+GUIDE_EPOCHS = 24
+"""About 20 minutes more."""
 
 GUIDE_PART = 0.2
 """Of the `minutes`."""

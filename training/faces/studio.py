@@ -20,12 +20,9 @@ from training.faces.person import Person, make_person
 from training.faces.scene import Seen, build, shown_glasses
 from training.faces.setting import Setting, make_setting
 from training.faces.skin import Albedo, paint
-from training.faces.truth import Truth
+from training.faces.truth import RENDERER, Truth
 from training.files import write_bytes
 from training.images import to_jpeg
-
-RENDERER = 1
-"""Version of all that decides what a seed looks like; images of two versions do not belong in one folder."""
 
 JPEG_QUALITY = 92
 

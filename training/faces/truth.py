@@ -14,6 +14,9 @@ import msgspec
 
 from training.errors import TrainingFailed
 
+RENDERER = 1
+"""Version of all that decides what a seed looks like; images of two versions do not belong in one folder."""
+
 TRUTH_FILE = "truth.jsonl"
 OPEN_LID_GAP = 0.165
 """Height of an open eye over the distance of the eyes, in adults: a lid openness of 1."""
