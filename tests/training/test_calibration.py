@@ -16,6 +16,7 @@ from training.calibration import (
     choose_threshold,
     fit_temperature,
     load_calibration,
+    operating_threshold,
     save_calibration,
 )
 from training.errors import TrainingFailed
@@ -99,7 +100,7 @@ def test_half_is_kept_where_it_is_as_good_as_any() -> None:
     labels = rng.integers(0, 2, 800)
     logits = 4 * labels - 2 + rng.normal(0, 1.5, 800)
     assert choose_threshold(labels, sigmoid(logits)) != 0.5
-    assert calibrate(logits, labels).threshold == 0.5
+    assert operating_threshold(labels, sigmoid(logits)) == calibrate(logits, labels).threshold == 0.5
     assert calibrate(logits - 2, labels).threshold < 0.4
 
 

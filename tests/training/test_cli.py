@@ -5,13 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from signaling.errors import ConfigInvalid
 from tests.training.conftest import ROOT
-from training.cli import main
+from training.cli import app, main
+from training.prune import PruneConfig
 
-STAGES = ("prepare", "fit", "evaluate", "quantize", "prune", "compare", "export", "all", "sample", "check")
+STAGES = (
+    "prepare", "fit", "evaluate", "quantize", "prune", "compare", "export", "all", "sample", "check", "render", "clips",
+)  # fmt: skip
 HEAVY = ("torch", "torchvision", "sklearn", "pandas", "matplotlib", "onnx")
 
 
@@ -74,3 +80,68 @@ def test_a_stage_without_the_one_before_says_what_to_run(
 @pytest.mark.parametrize("wrong", [[], ["--data", "y", "--split", "nobody"], ["--data", "y", "--seed", "-1"]])
 def test_wrong_usage_ends_with_two(wrong: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert exit_code(monkeypatch, "prepare", "--out", tmp_path, *wrong) == 2
+
+
+class Told:
+    """Stands for a stage's `run`: keeps the configuration that it is given."""
+
+    def __init__(self) -> None:
+        self.config: Any = None
+
+    def __call__(self, config: Any) -> None:
+        self.config = config
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+    found = Told()
+    for stage in ("fit", "prune", "export"):
+        monkeypatch.setattr(f"training.{stage}.run", found)
+    return found
+
+
+def invoked(told: Told, out: Path, *arguments: object) -> Any:
+    """What a stage is told; raises what the command raises."""
+    command = [str(arguments[0]), "--out", str(out), *map(str, arguments[1:])]
+    result = CliRunner().invoke(app, command)
+    if result.exception is not None:
+        raise result.exception
+    return told.config
+
+
+@pytest.fixture
+def rendered(tmp_path: Path) -> Path:
+    """A run folder that looks like one of rendered people."""
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures/meta.json").write_text("{}")
+    return tmp_path
+
+
+def test_fit_takes_what_a_run_of_rendered_people_needs(told: Told, rendered: Path) -> None:
+    given = ("--init", "other.pth", "--epochs", 7, "--learning-rate", 1e-3)
+    config = invoked(told, rendered, "fit", *given)
+    assert (config.init, config.epochs, config.learning_rate) == (Path("other.pth"), 7, 1e-3)
+    assert invoked(told, rendered, "fit", "--minutes", 12.5).minutes == 12.5
+    with pytest.raises(ConfigInvalid, match=r"expected --init or --weights, got both: other.pth and none"):
+        invoked(told, rendered, "fit", "--init", "other.pth", "--weights", "none")
+
+
+def test_a_quick_fit_is_one_epoch_of_rendered_people_too(told: Told, rendered: Path, tmp_path: Path) -> None:
+    quick = invoked(told, rendered, "fit", "--quick", "--minutes", 30)
+    assert (quick.epochs, quick.minutes) == (1, None)
+    (tmp_path / "videos").mkdir()
+    assert invoked(told, tmp_path / "videos", "fit", "--quick").epochs is None
+
+
+def test_prune_leaves_the_rate_to_the_kind_of_run_unless_it_is_given(told: Told, rendered: Path) -> None:
+    usual = invoked(told, rendered, "prune")
+    assert usual == PruneConfig(rendered)
+    assert usual.learning_rate is None
+    given = invoked(told, rendered, "prune", "--learning-rate", 2e-4, "--browser-ratio", 0.75, "--browser-epochs", 0)
+    assert (given.learning_rate, given.browser_ratio, given.browser_epochs) == (2e-4, 0.75, 0)
+    assert invoked(told, rendered, "prune", "--quick").browser_epochs == 1
+
+
+def test_export_says_where_the_browsers_model_goes(told: Told, rendered: Path) -> None:
+    assert invoked(told, rendered, "export").browser_to is None
+    assert invoked(told, rendered, "export", "--browser-to", "static/models").browser_to == Path("static/models")

@@ -8,7 +8,7 @@ from tests.training.rendered import make_truth
 from training.faces.augment import EYES_END, Augmenter, Batch, cut, normalised
 from training.faces.targets import Targets, make_targets
 from training.model import IMAGENET_MEAN, IMAGENET_STD
-from training.signals import GAZE_YAW, YAW
+from training.signals import GAZE_YAW, LID_LEFT, YAW
 
 SIDE, COUNT = 64, 16
 
@@ -98,6 +98,8 @@ def test_eyes_that_a_poor_camera_hides_count_less() -> None:
     assert (weights[:, GAZE_YAW] < asked).any()
     assert (weights[:, GAZE_YAW] == asked).any()
     assert (weights[:, GAZE_YAW] > 0).all()
+    lids = weights[:, LID_LEFT]
+    assert ((lids == 1) & (weights[:, GAZE_YAW] < asked)).any()  # an eyelid is larger than an iris
 
 
 def test_normalised_crops_lie_in_channels_last() -> None:

@@ -42,8 +42,17 @@ def test_a_face_at_the_edge_keeps_its_place_beyond_it() -> None:
     assert box.x - box.side / 2 < 0.1
 
 
-def test_no_face_is_none() -> None:
-    assert find_face(FaceDetector(), np.full((192, 192, 3), 90, np.uint8)) is None
+@pytest.mark.parametrize("grey", [90, 0])
+def test_no_face_or_no_light_is_none(grey: int) -> None:
+    assert find_face(FaceDetector(), np.full((192, 192, 3), grey, np.uint8)) is None
+
+
+def test_of_two_faces_the_larger_one_counts() -> None:
+    both = square_frame().copy()
+    both[:200, :200] = cv2.resize(square_frame("ben"), (200, 200), interpolation=cv2.INTER_AREA)
+    alone, box = find_face(FaceDetector(), square_frame()), find_face(FaceDetector(), both)
+    assert alone is not None and box is not None
+    assert [box.x, box.y, box.side] == pytest.approx([alone.x, alone.y, alone.side], abs=0.05)
 
 
 def test_a_box_in_pixels_is_as_the_crop_takes_it() -> None:

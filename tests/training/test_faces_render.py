@@ -122,6 +122,26 @@ def test_nothing_rendered_at_all_is_an_error(renderer: Renderer) -> None:
         renderer.run(4, fails="(0, 1, 2, 3)")
 
 
+def test_a_blender_that_never_starts_is_given_up_with_its_last_words(
+    renderer: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = renderer.out / "starts"
+    broken = f"open({str(starts)!r}, 'a').write('x'); raise ImportError('libXrender.so.1: no such file')"
+    monkeypatch.setattr(render, "worker_command", lambda _: [sys.executable, "-S", "-c", broken])
+    with pytest.raises(TrainingFailed, match=r"got 6 that died .* without an image: ImportError: libXrender.so.1: no"):
+        render.run(RenderConfig(renderer.out, renderer.out, 400, jobs=2))
+    assert len(starts.read_text()) <= 2 * 6
+
+
+def test_images_of_another_version_of_the_renderer_are_not_added_to(renderer: Renderer) -> None:
+    renderer.run(4)
+    truth = renderer.out / TRUTH_FILE
+    truth.write_bytes(truth.read_bytes().replace(b'"renderer":1', b'"renderer":0'))
+    with pytest.raises(TrainingFailed, match=r"version 1 in .*, got ones of version 0: .* take another --out"):
+        renderer.run(8)
+    assert renderer.told == [0, 1, 2, 3]
+
+
 def test_without_blender_the_error_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(render, "find_spec", lambda _: None)
     with pytest.raises(TrainingFailed, match="got no bpy: make the renderer's own environment"):

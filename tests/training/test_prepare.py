@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from tests.training.daisee_tree import make_tree, video_path
 from training.cli import app
 from training.errors import TrainingFailed
+from training.faces.pictures import has_pictures
 from training.index import Face, read_index
 from training.prepare import PrepareConfig, check_faces, run
 from training.splits import PARTS, load_splits
@@ -158,6 +159,14 @@ def test_a_killed_run_goes_on_where_it_stopped(prepared: Path, tree_original: Pa
     assert not stray.exists()
     again = {name for name, time in times(prepared).items() if before.get(name) != time and "faces/clips/" in name}
     assert again == {record.relative_to(prepared).as_posix() for record in killed}
+
+
+def test_a_run_of_rendered_people_becomes_one_of_videos(prepared: Path, tree_original: Path) -> None:
+    (prepared / "pictures").mkdir()
+    (prepared / "pictures/meta.json").write_text("{}")
+    (prepared / "prepare.json").unlink()
+    run(config(tree_original, prepared))
+    assert not has_pictures(prepared)
 
 
 @pytest.mark.parametrize("used", [True, False], ids=["in the splits", "spare"])

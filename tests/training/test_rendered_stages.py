@@ -198,7 +198,9 @@ def test_both_files_go_where_they_run_and_their_cards_name_the_signals(
         assert card["trained_on"]["data"] == "rendered people"
         reading = AttentionClassifier(path).look(crop)
         assert reading.signals is not None
-    assert "second output" in (small / "model-card.md").read_text().lower()
+    text = (small / "model-card.md").read_text()
+    assert "second output" in text.lower()
+    assert "The labels are a rule on head, gaze and lids" in text and "opinions of ten-second clips" not in text
 
 
 def test_browsers_get_nothing_from_a_run_without_their_model(quantized: Path, tmp_path: Path) -> None:

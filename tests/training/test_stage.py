@@ -97,6 +97,9 @@ def test_a_record_that_is_missing_names_the_command_that_writes_it(tmp_path: Pat
         read_record(tmp_path, "fit")
     with pytest.raises(TrainingFailed, match=r"run `edgeattend train prepare --data DAiSEE --out"):
         read_record(tmp_path, "prepare")
+    (tmp_path / "pictures").mkdir()
+    with pytest.raises(TrainingFailed, match=r"run `edgeattend train prepare --faces FACES --out"):
+        read_record(tmp_path, "prepare")
 
 
 @pytest.mark.parametrize("content", ["[]", json.dumps({"settings": {}})])

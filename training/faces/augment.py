@@ -15,14 +15,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.faces.targets import EYES, Targets, mirrored
+from training.faces.targets import GAZE, LIDS, Targets, mirrored
 from training.model import IMAGENET_MEAN, IMAGENET_STD
 
 LOWEST, HIGHEST = 24, 160
 """Pixels of a face crop's side, before it is scaled to what the network takes."""
 
-BLURRED_EYES, SHARP_EYES, LEAST_TRUST = 24, 64, 0.2
-"""Crops of the first size show no iris, of the second they do: what is said of the eyes counts less in between."""
+LIDS_SEEN, GAZE_SEEN = (24, 64), (40, 112)
+"""Crops of the first size show no eyelid, no iris; of the second they do. In between, what is said counts less."""
+
+LEAST_TRUST = 0.2
 
 EYES_END = 0.56
 """Of a crop's height: above it lie the eyes, whatever the jitter."""
@@ -72,11 +74,12 @@ class Augmenter:
         crops = self._coloured(crops)
         crops = self._lit(crops)
         crops = self._covered(crops)
-        crops, trust = self._seen(crops)
+        crops, pixels = self._seen(crops)
         crops = self._exposed(crops)
         found = mirrored(targets, flips)
         weights = found.weights.clone()
-        weights[:, EYES] *= trust[:, None]
+        for signals, sizes in ((LIDS, LIDS_SEEN), (GAZE, GAZE_SEEN)):
+            weights[:, signals] *= _trust(pixels, *sizes)[:, None]
         return Batch(normalised(crops), Targets(found.signals, weights, found.attentive))
 
     def _cut(self, pictures: Tensor, boxes: Tensor, flips: Tensor) -> Tensor:
@@ -129,8 +132,8 @@ class Augmenter:
         return crops
 
     def _seen(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """Through a poor camera, each group of twins through another; also (N,) how far the eyes can be trusted."""
-        trust = torch.ones(len(crops))
+        """Through a poor camera, each group of twins through another; also (N,) the pixels that a side has left."""
+        seen = torch.full((len(crops),), float(HIGHEST))
         pairs = torch.randperm(len(crops) // 2, generator=self._generator)
         for group in pairs.chunk(GROUPS):
             chosen = torch.cat([2 * group, 2 * group + 1])
@@ -141,12 +144,11 @@ class Augmenter:
             if draws[1] < 0.65:
                 pixels = math.exp(math.log(LOWEST) + draws[2] * math.log(HIGHEST / LOWEST))
                 part = self._scaled(part, BLOCK * round(pixels / BLOCK), draws[3], draws[4])
-                trusted = (pixels - BLURRED_EYES) / (SHARP_EYES - BLURRED_EYES)
-                trust[chosen] = min(max(trusted, LEAST_TRUST), 1.0)
+                seen[chosen] = pixels
             elif draws[3] < 0.3:
                 part = self._compressed(part, draws[4])
             crops[chosen] = part
-        return crops, trust
+        return crops, seen
 
     def _scaled(self, part: Tensor, pixels: int, kind: float, strength: float) -> Tensor:
         """As a face of so many pixels, with the noise or the compression of that size."""
@@ -208,6 +210,11 @@ class Augmenter:
 
     def _normal(self, *shape: int) -> Tensor:
         return torch.randn(*shape, generator=self._generator)
+
+
+def _trust(pixels: Tensor, hidden: int, shown: int) -> Tensor:
+    """(N,) 0..1 for crops of so many pixels."""
+    return ((pixels - hidden) / (shown - hidden)).clamp(LEAST_TRUST, 1.0)
 
 
 def _grid(centres: Tensor, halves: Tensor, angles: Tensor, stretch: Tensor) -> Tensor:

@@ -33,8 +33,8 @@ from training.trainer import seed_everything
 from training.weights import start_from
 
 FOLDER = "fit"
-EPOCHS = 45
-"""About 75 minutes of one core for 7,500 pictures."""
+EPOCHS = 40
+"""About 80 minutes of one core for 7,500 pictures."""
 
 GUIDE_EPOCHS = 24
 """About 20 minutes more."""

@@ -10,6 +10,7 @@ import os
 import queue
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,13 +26,16 @@ from training.errors import TrainingFailed
 from training.faces.assets import check, manifest
 from training.faces.behaviour import GROUP
 from training.faces.sheets import write_sheets
-from training.faces.truth import TRUTH_FILE, Truth, read_truth
+from training.faces.truth import RENDERER, TRUTH_FILE, Truth, read_truth
 
 SIZE = 192
 """Pixels: the classifier's 160 with room for the crop to move."""
 
 ATTEMPTS = 2
 """At a group whose process died."""
+
+SILENT_STARTS = 6
+"""Processes one after the other that died without an image: Blender does not run here, and will not for the rest."""
 
 
 @dataclass(frozen=True)
@@ -83,14 +87,20 @@ def check_blender() -> None:
 
 
 def _already_there(out: Path) -> set[int]:
-    """Numbers whose image and truth both lie in `out`; a torn last line is cut off."""
+    """Numbers whose image and truth both lie in `out`; a torn last line is cut off. Raises `TrainingFailed`."""
     path = out / TRUTH_FILE
     if not path.exists():
         return set()
     data = path.read_bytes()
     if not data.endswith(b"\n"):
         os.truncate(path, data.rfind(b"\n") + 1)
-    return {truth.id for truth in read_truth(out) if (out / truth.file).is_file()}
+    truths = read_truth(out)
+    if others := sorted({truth.renderer for truth in truths} - {RENDERER}):
+        raise TrainingFailed(
+            f"expected images of the renderer's version {RENDERER} in {out}, got ones of version"
+            f" {', '.join(map(str, others))}: they do not belong in one folder; take another --out"
+        )
+    return {truth.id for truth in truths if (out / truth.file).is_file()}
 
 
 def _render(config: RenderConfig, wanted: list[int]) -> list[tuple[int, str]]:
@@ -155,6 +165,8 @@ class _Crew(threading.Thread):
         self._tasks, self._answers = tasks, answers
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  what the process says before it dies
+        self._silent = 0
 
     def run(self) -> None:
         """Take groups until there are none."""
@@ -180,6 +192,7 @@ class _Crew(threading.Thread):
         if self.is_alive():
             self.join(timeout=10)
         self._end_process()
+        self._complaints.close()
 
     def _render(self, group: list[int]) -> None:
         left = list(group)
@@ -192,7 +205,7 @@ class _Crew(threading.Thread):
                 left.pop(0)
         if not self._stopping.is_set():
             for number in left:
-                self._say(Answer(failed=number, error="Blender's process died"))
+                self._say(Answer(failed=number, error=f"Blender's process died{self._last_words()}"))
 
     def _ask(self, number: int) -> Answer | None:
         """A worker's answer, None when it died."""
@@ -206,12 +219,27 @@ class _Crew(threading.Thread):
             line = b""
         if not line:
             self._end_process()
+            self._silent += 1
+            if self._silent >= SILENT_STARTS:
+                raise TrainingFailed(
+                    f"expected Blender's processes to render, got {self._silent} that died one after the other without"
+                    f" an image{self._last_words()}"
+                )
             return None
+        self._silent = 0
         return msgspec.json.decode(line, type=Answer)
 
+    def _last_words(self) -> str:
+        """The last line of what the process that died has said, if it has."""
+        self._complaints.seek(0)
+        lines = self._complaints.read().decode(errors="replace").strip().splitlines()
+        return f": {lines[-1].strip()[:200]}" if lines else ""
+
     def _start_process(self) -> subprocess.Popen[bytes]:
+        self._complaints.seek(0)
+        self._complaints.truncate()
         self._process = subprocess.Popen(  # noqa: S603
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         return self._process

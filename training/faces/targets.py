@@ -45,7 +45,7 @@ OPEN = 0.9
 AVERTED_DEG = 20.0
 """Gaze this far from the head's direction counts twice as much as gaze straight ahead, which the head gives away."""
 
-EYES = (LID_LEFT, LID_RIGHT, GAZE_YAW, GAZE_PITCH, CLOSED)
+LIDS, GAZE = (LID_LEFT, LID_RIGHT, CLOSED), (GAZE_YAW, GAZE_PITCH)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _asked(truth: Truth, rule: LabelRule) -> tuple[list[float], list[float]]:
     if not truth.eyes_visible and rule.faces(truth):
         values[LID_LEFT] = values[LID_RIGHT] = OPEN
         values[GAZE_YAW], values[GAZE_PITCH], values[CLOSED] = truth.yaw, truth.pitch, 0.0
-        for index in EYES:
+        for index in LIDS + GAZE:
             weights[index] = UNSEEN
     elif not truth.eyes_visible:
         eyes = gaze = False
