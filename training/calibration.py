@@ -96,12 +96,16 @@ def calibrate(logits: ArrayLike, labels: Labels) -> Calibration:
     Raises `TrainingFailed`.
     """
     temperature = fit_temperature(logits, labels)
-    probabilities = sigmoid(logits, temperature)
+    return Calibration(temperature, operating_threshold(labels, sigmoid(logits, temperature)))
+
+
+def operating_threshold(labels: Labels, probabilities: ArrayLike) -> float:
+    """For (N,) probabilities of validation images: 0.5 where that is as good as any. Raises `TrainingFailed`."""
     best = choose_threshold(labels, probabilities)
     at_best, at_half = (
         binary_metrics(labels, probabilities, threshold)["balanced_accuracy"] for threshold in (best, OPERATING_POINT)
     )
-    return Calibration(temperature, OPERATING_POINT if at_best - at_half <= NEGLIGIBLE else best)
+    return OPERATING_POINT if at_best - at_half <= NEGLIGIBLE else best
 
 
 def save_calibration(run: Path, calibration: Calibration, *, split_sha256: str, validation: dict[str, Any]) -> Path:

@@ -173,7 +173,7 @@ def model_card(deployment: Deployment, card: Mapping[str, Any], comparison: Mapp
         "Metrics": METRICS_TEXT.format(threshold=card["threshold"], temperature=card["temperature"]),
         "Training and evaluation data": _data(deployment),
         "Quantitative analyses": _figures(deployment, comparison),
-        "Ethical considerations": ETHICS,
+        "Ethical considerations": ETHICS.format(labels=BY_RULE if deployment.rendered else BY_PEOPLE),
         "Caveats and recommendations": CAVEATS,
     }
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
@@ -209,8 +209,13 @@ resemble each other."""
 
 ETHICS = """\
 Attention cannot be seen; what somebody's face does can. Somebody who listens with closed eyes or takes notes is \
-called not attentive. The labels are other people's opinions of ten-second clips, and carry their habits. A label \
+called not attentive. {labels} A label \
 about a person is personal data: the product keeps pictures on the device and sends labels only with consent."""
+
+BY_PEOPLE = "The labels are other people's opinions of ten-second clips, and carry their habits."
+BY_RULE = (
+    "The labels are a rule on head, gaze and lids that we made: no opinion of anybody, and no fact about attention."
+)
 
 CAVEATS = """\
 - Measure it on your own people, cameras and light before you rely on it; expect it to do worse than here.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ import typer
 
 from signaling.errors import ConfigInvalid, EdgeAttendError
 from training.errors import TrainingFailed
+from training.options import Arithmetic, Data, Device, Faces, Force, Out, Precision, Quick, Seed, Split, Workers
 
 PER_CLASS = 5000
 """The reference's, of DAiSEE."""
@@ -25,41 +25,13 @@ RENDERED_CROP_SCALE = 1.25
 """Shows the whole chin and some hair, and leaves room for a box that is a little off."""
 
 app = typer.Typer(
-    help="From videos to the model that a device runs. Stages, in order: prepare, fit, evaluate, quantize, prune,"
-    " compare, export; `all` runs them one after the other.",
+    help="From videos, or rendered people, to the model that a device runs. Stages, in order: prepare, fit, evaluate,"
+    " quantize, prune, compare, export; `all` runs them one after the other. `render` makes the rendered people before"
+    " them, `check` shows real ones to what came out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-
-Out = Annotated[Path, typer.Option(help="The run folder: every stage reads and writes here.")]
-Data = Annotated[Path | None, typer.Option(help="DAiSEE's folder, the one that holds DataSet/ and Labels/.")]
-Faces = Annotated[Path | None, typer.Option(help="Instead of --data: a folder that `render` filled with people.")]
-Force = Annotated[bool, typer.Option("--force", help="Do it again, even if it is done and nothing has changed.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of everything random.")]
-Quick = Annotated[bool, typer.Option("--quick", help="A short run to see that all works: one epoch, few ratios.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")]
-Workers = Annotated[int | None, typer.Option(min=0, help="Processes that load images; by default up to 4.")]
-
-
-class Split(StrEnum):
-    """Who is in which part."""
-
-    SUBJECT = "subject"
-    OFFICIAL = "official"
-    FRAMES = "frames"
-
-
-class Precision(StrEnum):
-    """Arithmetic while training: AUTO is float16 on CUDA and float32 on a CPU."""
-
-    AUTO = "auto"
-    FP32 = "fp32"
-    FP16 = "fp16"
-    BF16 = "bf16"
-
-
-Arithmetic = Annotated[Precision, typer.Option(help="auto: float16 on CUDA, float32 on a CPU.")]
 
 
 @contextmanager
@@ -82,6 +54,8 @@ def run_all(
     split: Annotated[Split | None, typer.Option(help="As for prepare.")] = None,
     per_class: Annotated[int | None, typer.Option(min=3, help="As for prepare.")] = None,
     weights: Annotated[str, typer.Option(help="As for fit.")] = "auto",
+    minutes: Annotated[float | None, typer.Option(min=0.1, help="As for fit, of rendered people.")] = None,
+    browser_to: Annotated[Path | None, typer.Option(help="As for export, of rendered people.")] = None,
     device: Device = "auto",
     precision: Arithmetic = Precision.AUTO,
     quick: Quick = False,
@@ -90,12 +64,14 @@ def run_all(
 ) -> None:
     """Every stage, one after the other; what is done already is left alone."""
     prepare(out, data=data, faces=faces, split=split, per_class=per_class, seed=seed, force=force)
-    fit(out, weights=weights, device=device, precision=precision, quick=quick, seed=seed, force=force)
+    fit(
+        out, weights=weights, minutes=minutes, device=device, precision=precision, quick=quick, seed=seed, force=force
+    )  # fmt: skip
     evaluate(out, seed=seed, force=force)
     quantize(out, seed=seed, force=force)
     prune(out, device=device, precision=precision, quick=quick, seed=seed, force=force)
     compare(out, repeats=5 if quick else 50, force=force)
-    export(out, force=force)
+    export(out, browser_to=browser_to, force=force)
 
 
 @app.command()
@@ -175,7 +151,21 @@ def fit(
     scratch_epochs: Annotated[
         int, typer.Option(min=0, help="Before stage 1, with --weights none only: everything, from scratch.")
     ] = 40,
-    batch_size: Annotated[int, typer.Option(min=1, help="Over all processes.")] = 32,
+    init: Annotated[
+        Path | None, typer.Option(help="In place of --weights: a checkpoint of another run, such as its model, whole.")
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Rendered people: of the network and of its guide; by default 40 and 24."),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Rendered people: in place of --epochs, as many as fit into this time."),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-8, help="Rendered people: the network's highest; by default 1.2e-3.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Over all processes; even for rendered people.")] = 32,
     device: Device = "auto",
     precision: Arithmetic = Precision.AUTO,
     workers: Workers = None,
@@ -183,16 +173,23 @@ def fit(
     seed: Seed = 42,
     force: Force = False,
 ) -> None:
-    """Train AttentiveMobileNetV2 in the reference's two stages. Several GPUs or machines: by torchrun."""
+    """Train AttentiveMobileNetV2: in the reference's stages (head, finetune), or on all that is known of rendered
+    people, in one. Several GPUs or machines, for the former: by torchrun.
+    """
+    if init is not None and weights != "auto":
+        raise ConfigInvalid(f"expected --init or --weights, got both: {init} and {weights}")
     with training_packages():
+        from training.faces.pictures import has_pictures
         from training.fit import FitConfig, run
 
+        if quick and has_pictures(out):
+            epochs, minutes = 1, None
         run(
             FitConfig(
-                out=out, weights=weights, head_epochs=1 if quick else head_epochs,
-                finetune_epochs=1 if quick else finetune_epochs, scratch_epochs=1 if quick else scratch_epochs,
-                batch_size=batch_size, device=device, precision=precision.value, workers=workers, seed=seed,
-                force=force,
+                out=out, weights=weights, init=init, epochs=epochs, minutes=minutes, learning_rate=learning_rate,
+                head_epochs=1 if quick else head_epochs, finetune_epochs=1 if quick else finetune_epochs,
+                scratch_epochs=1 if quick else scratch_epochs, batch_size=batch_size, device=device,
+                precision=precision.value, workers=workers, seed=seed, force=force,
             )
         )  # fmt: skip
 
@@ -248,7 +245,18 @@ def prune(
         str | None, typer.Option(help="Shares to prune, 0.1 to 0.9 by default; such as 0.3,0.6,0.9.")
     ] = None,
     finetune_epochs: Annotated[int, typer.Option(min=1, help="Recovery training per ratio.")] = 3,
-    learning_rate: Annotated[float, typer.Option(min=1e-8, help="Of the recovery training; the reference's.")] = 5e-5,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(min=1e-8, help="Of the recovery training; by default the reference's 5e-5, rendered people 1e-3."),
+    ] = None,
+    browser_ratio: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=0.98, help="Rendered people: share to prune for the browsers' model; 0.8."),
+    ] = None,
+    browser_epochs: Annotated[
+        int | None,
+        typer.Option(min=0, help="Rendered people: recovery of the browsers' model; 40, and 0 for no model."),
+    ] = None,
     device: Device = "auto",
     precision: Arithmetic = Precision.AUTO,
     workers: Workers = None,
@@ -256,14 +264,21 @@ def prune(
     seed: Seed = 42,
     force: Force = False,
 ) -> None:
-    """Unstructured and structural pruning, each with and without fine-tuning, over many ratios."""
+    """Unstructured and structural pruning, each with and without fine-tuning, over many ratios.
+
+    Of rendered people also a model for browsers, pruned far and trained long.
+    """
     with training_packages():
+        from training import browser
         from training.prune import PruneConfig, parse_ratios, run
 
+        if browser_epochs is None:
+            browser_epochs = 1 if quick else browser.EPOCHS
         run(
             PruneConfig(
                 out=out, ratios=parse_ratios(ratios, quick=quick), finetune_epochs=1 if quick else finetune_epochs,
-                learning_rate=learning_rate, device=device, precision=precision.value, workers=workers, seed=seed,
+                learning_rate=learning_rate, browser_ratio=browser_ratio or browser.RATIO,
+                browser_epochs=browser_epochs, device=device, precision=precision.value, workers=workers, seed=seed,
                 force=force,
             )
         )  # fmt: skip
@@ -290,13 +305,16 @@ def export(
         str | None, typer.Option(help="A variant of comparison.json; by default the best one for a device.")
     ] = None,
     to: Annotated[Path | None, typer.Option(help="Where to put attention.onnx; by default the run folder.")] = None,
+    browser_to: Annotated[
+        Path | None, typer.Option(help="Rendered people: where to put attention-small.onnx, the browsers' model, too.")
+    ] = None,
     force: Force = False,
 ) -> None:
     """Write the model that `edgeattend join --model` runs, with its card."""
     with training_packages():
         from training.export import ExportConfig, run
 
-        run(ExportConfig(out=out, variant=variant, to=to, force=force))
+        run(ExportConfig(out=out, variant=variant, to=to, browser_to=browser_to, force=force))
 
 
 @app.command()

@@ -23,9 +23,9 @@ from training.browser import VARIANT as BROWSER
 from training.calibration import (
     CALIBRATION_FILE,
     Calibration,
-    choose_threshold,
     fit_temperature,
     load_calibration,
+    operating_threshold,
 )
 from training.card import Deployment, Parity, data_name, measure_quality, model_card, short_card
 from training.choice import COMPARISON_FILE, choose, load_comparison
@@ -192,7 +192,7 @@ def calibrate(out: Path, variant: Variant, origin: Variant, splits: Splits) -> C
     batches = loader(CropDataset(out, splits["val"], plain_transform()), workers=0)
     temperature = fit_temperature(predict_logits(load_checkpoint(out / origin.file).model, batches), labels)
     probabilities = score_all(load_scorer(out, variant, temperature), read_crops(out, splits["val"]))
-    return Calibration(temperature, choose_threshold(labels, probabilities))
+    return Calibration(temperature, operating_threshold(labels, probabilities))
 
 
 def check_temperature(out: Path, variant: Variant, calibration: Calibration) -> None:

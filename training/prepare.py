@@ -21,6 +21,8 @@ from training.balance import Planned, balance, reference_order, shortages
 from training.daisee import Clip, Daisee, read_daisee
 from training.errors import TrainingFailed
 from training.extract import Extracted, Task, extract, read_done
+from training.faces.pictures import FOLDER as PICTURES
+from training.faces.pictures import META_FILE
 from training.files import remove
 from training.index import Face, read_index, write_index
 from training.partition import check_people, in_order, partition, warning
@@ -80,6 +82,7 @@ def run(config: PrepareConfig) -> None:
         return
     stage.forget()
     remove(config.out / SPLITS_FILE)  # which images it names is about to change
+    remove(config.out / PICTURES / META_FILE)  # where there were rendered people before: now there are none
     source = config.reuse
     extracted = cut(config, daisee) if source is None else take(config, source, daisee, settings)
     faces = in_order([face for found in extracted.values() for face in found.faces])

@@ -22,7 +22,7 @@ from training.cells import Cells, Recovery
 from training.dataset import read_crops
 from training.faces.pictures import has_pictures
 from training.faces.recover import RATE
-from training.files import write_bytes
+from training.files import remove, write_bytes
 from training.model import MODEL_FILE, has_signals, load_checkpoint
 from training.onnx_model import export_onnx, quantize_onnx
 from training.splits import SPLITS_FILE, Splits, load_splits
@@ -121,6 +121,7 @@ def run(config: PruneConfig) -> None:
     cells = Cells(out, splits, recovery, device=device, workers=config.workers)
     if config.force:
         cells.forget()
+        remove(out / browser.CHECKPOINT)
     finetuning = describe(recovery, len(splits["train"]), rendered=rendered)
     typer.echo(f"Fine-tuning: {finetuning}")
     baseline = cells.measure(out / MODEL_FILE)

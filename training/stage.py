@@ -21,6 +21,9 @@ PACKAGES = (
     "torchvision",
 )  # fmt: skip
 
+PICTURES = "pictures"
+"""In the folder of a run of rendered people."""
+
 
 def cpu_seconds() -> float:
     """Of this process and of those it started that have ended."""
@@ -106,7 +109,7 @@ def name_in(run: Path, path: Path) -> str:
 
 def command(name: str, run: Path) -> str:
     """What to type to run stage `name`, for people."""
-    data = " --data DAiSEE" if name == "prepare" else ""
+    data = "" if name != "prepare" else " --faces FACES" if (run / PICTURES).is_dir() else " --data DAiSEE"
     return f"`edgeattend train {name}{data} --out {run}`"
 
 

@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from signaling.errors import ConfigInvalid
 from tests.training.conftest import ROOT
+from training import browser
 from training.cli import app, main
+from training.faces.fit import EPOCHS, GUIDE_EPOCHS
+from training.faces.plan import PEAK_RATE
+from training.faces.recover import RATE
 from training.prune import PruneConfig
 
 STAGES = (
@@ -145,3 +150,16 @@ def test_prune_leaves_the_rate_to_the_kind_of_run_unless_it_is_given(told: Told,
 def test_export_says_where_the_browsers_model_goes(told: Told, rendered: Path) -> None:
     assert invoked(told, rendered, "export").browser_to is None
     assert invoked(told, rendered, "export", "--browser-to", "static/models").browser_to == Path("static/models")
+
+
+def test_the_defaults_that_help_tells_are_those_of_the_stages() -> None:
+    """Help may not import the stages, which are heavy: the numbers stand there a second time."""
+    said = {
+        stage: " ".join(str(option.help) for option in get_command(app).commands[stage].params)  # type: ignore[attr-defined]
+        for stage in ("fit", "prune")
+    }
+    assert f"{EPOCHS} and {GUIDE_EPOCHS}" in said["fit"]
+    assert float(said["fit"].partition("highest; by default ")[2].split()[0].rstrip(".")) == PEAK_RATE
+    assert float(said["prune"].partition("rendered people ")[2].split()[0].rstrip(".")) == RATE
+    assert f"browsers' model; {browser.RATIO}." in said["prune"]
+    assert f"browsers' model; {browser.EPOCHS}," in said["prune"]

@@ -67,7 +67,7 @@ def test_it_leaves_a_model_with_signals_curves_and_a_record(done: Path) -> None:
     assert record["results"]["variants"][0]["name"] == "fp32"
     assert record["results"]["decision"].keys() >= {"yaw", "gaze_yaw", "closed", "own"}
     assert {*NAMES, "auc", "balanced_accuracy"} <= record["results"]["validation"].keys()
-    assert [row["side"] for row in history(done)] == ["96", "160"]
+    assert [row["side"] for row in history(done)] == ["128", "160"]
     assert record["results"]["guided"] is True
     assert (done / "fit/guide/history.csv").is_file()
     assert not list((done / "fit").glob("*.ckpt"))
