@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from tests.training.rendered import make_truth
@@ -104,3 +106,16 @@ def test_eyes_that_a_poor_camera_hides_count_less() -> None:
 
 def test_normalised_crops_lie_in_channels_last() -> None:
     assert normalised(torch.rand(2, 3, 8, 8)).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_crop_turns_its_picture_the_way_that_its_targets_turn() -> None:
+    """A light dot to the right of the middle: turned counter-clockwise it goes up, as a gaze to the right does."""
+    pictures = torch.zeros(1, 100, 100, 3, dtype=torch.uint8)
+    pictures[0, 49:52, 74:77] = 255
+    augment = Augmenter(96, 1.0, torch.Generator().manual_seed(0))
+    augment._shared = torch.zeros(1, dtype=torch.bool)
+    augment._draw = torch.zeros_like  # type: ignore[method-assign]
+    box, quarter = torch.tensor([[50.0, 50.0, 80.0]]), torch.tensor([math.pi / 2])
+    crop = augment._cut(pictures, box, quarter, torch.tensor([False]))[0, 0]
+    row, column = divmod(int(crop.argmax()), 96)
+    assert row < 30 and abs(column - 48) < 4

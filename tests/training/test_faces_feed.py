@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
 
 from tests.training.pictures_run import make_pictures_run, small_feed
-from training.faces.feed import Feed
+from tests.training.rendered import make_truth
+from training.faces.feed import Feed, head_boxes
 from training.splits import Splits
 
 
@@ -23,14 +25,25 @@ def feed(made: tuple[Path, Splits]) -> Feed:
     return small_feed(*made)
 
 
-def test_an_epoch_shows_every_picture_of_the_part_once(feed: Feed) -> None:
-    batches = list(feed.varied(32, 0))
-    assert [len(batch.crops) for batch in batches] == [8, 8, 8]
-    assert len(batches) == feed.steps() == 3
-    whole = torch.cat([batch.targets.attentive for batch in batches])
-    plain = torch.cat([batch.targets.attentive for batch in feed.plain("train", 32)])
-    assert whole.sum() == plain.sum()
-    assert feed.count("train") == len(plain) == 24
+def test_an_epoch_shows_every_picture_and_turned_heads_with_their_twins_again(feed: Feed) -> None:
+    often = Counter(feed._order("train", 0).tolist())
+    truths = feed._pictures.truths
+    assert sorted(often) == feed._of("train").tolist()
+    again = {place for place, times in often.items() if times == 2}
+    assert {truths[place].scene for place in again} == {t.scene for t in truths[:24] if t.yaw > 40}
+    assert set(often.values()) == {1, 2}
+
+
+def test_an_epoch_has_whole_batches(feed: Feed) -> None:
+    assert [len(batch.crops) for batch in feed.varied(32, 0)] == [8] * feed.steps()
+    assert feed.count("train") == sum(len(batch.crops) for batch in feed.plain("train", 32)) == 24
+
+
+def test_a_frontal_faces_box_is_about_that_round_its_head() -> None:
+    truth = make_truth(head_box=(0.3, 0.2, 0.7, 0.7))
+    x, y, side = head_boxes([truth], 200)[0].tolist()
+    assert (x, side) == pytest.approx((100, 79))
+    assert 80 < y < 90  # above the middle of the head box, which reaches from the hair to the chin
 
 
 def test_twins_follow_each_other(feed: Feed) -> None:

@@ -13,7 +13,7 @@ from training.errors import TrainingFailed
 from training.faces.assets import check, manifest
 from training.faces.atlas import SHAPE, make_atlas
 from training.faces.behaviour import Face, Pose
-from training.faces.figure import about, eyeballs, make_figure, rotation_vector
+from training.faces.figure import about, eyeballs, gaze_seen, make_figure, rotation_vector
 from training.faces.kit import Kit, load_kit
 from training.faces.makehuman import read_mesh, read_proxy, read_target
 from training.faces.person import make_person
@@ -134,3 +134,14 @@ def test_a_proxy_follows_the_body_and_its_size(tmp_path: Path) -> None:
     body = np.array([[0, 0, 0], [4, 0, 0], [0, 0, 0]], np.float32)
     assert proxy.fit(body).tolist() == [[4, 0, 0], [2 + 2, 0, 0]]
     assert proxy.hides == {4, 7, 8, 9}
+
+
+def test_gaze_is_told_as_the_camera_sees_it() -> None:
+    look = replace(AHEAD, gaze_yaw=20.0, gaze_pitch=-10.0)
+    assert gaze_seen(STILL, look) == pytest.approx((20.0, -10.0))
+    tilted = Pose(0.0, 0.0, 90.0)
+    assert gaze_seen(tilted, replace(AHEAD, gaze_yaw=20.0)) == pytest.approx((0.0, 20.0))
+    lowered = Pose(0.0, -40.0, 0.0)
+    assert gaze_seen(lowered, replace(AHEAD, gaze_pitch=-40.0)) == pytest.approx((0.0, -40.0))
+    yaw, _ = gaze_seen(lowered, replace(AHEAD, gaze_yaw=20.0, gaze_pitch=-40.0))
+    assert yaw > 24  # the same turn carries further round where the head looks down

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.training.rendered import make_truth
-from training.faces.targets import OPEN, UNSEEN, make_targets, mirrored
+from training.faces.targets import OPEN, UNSEEN, make_targets, mirrored, turned
 from training.signals import CLOSED, GAZE_PITCH, GAZE_YAW, LID_LEFT, LID_RIGHT, NAMES, PITCH, SCALES, YAW
 
 ANGLES = (YAW, PITCH)
@@ -72,3 +72,18 @@ def test_a_mirror_turns_left_into_right() -> None:
     assert other[[YAW, GAZE_YAW, PITCH]].tolist() == pytest.approx([-20 / 45, 10 / 45, 5 / 30])
     assert other[[LID_LEFT, LID_RIGHT]].tolist() == pytest.approx([0.9, 0.2])
     assert mirrored(targets, torch.tensor([False, True])).weights[1, [LID_LEFT, LID_RIGHT]].tolist() == [1.0, 0.5]
+
+
+def test_a_picture_that_is_turned_turns_its_directions() -> None:
+    targets = make_targets([make_truth(yaw=0.0, pitch=20.0, gaze_yaw=30.0, gaze_pitch=0.0)])
+    quarter = turned(targets, torch.tensor([torch.pi / 2])).signals[0] * torch.tensor(SCALES)
+    assert quarter[[YAW, PITCH]].tolist() == pytest.approx([-20.0, 0.0], abs=1e-4)  # up becomes left
+    assert quarter[[GAZE_YAW, GAZE_PITCH]].tolist() == pytest.approx([0.0, 30.0], abs=1e-4)  # right becomes up
+    others = [LID_LEFT, LID_RIGHT, CLOSED]
+    assert torch.equal(turned(targets, torch.ones(1)).signals[:, others], targets.signals[:, others])
+
+
+def test_turned_there_and_back_is_as_before() -> None:
+    targets = make_targets([make_truth(yaw=-35.0, pitch=25.0), make_truth(yaw=50.0, pitch=-30.0)])
+    angles = torch.tensor([0.3, -0.7])
+    torch.testing.assert_close(turned(turned(targets, angles), -angles).signals, targets.signals)

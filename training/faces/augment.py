@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.faces.targets import GAZE, LIDS, Targets, mirrored
+from training.faces.targets import GAZE, LIDS, Targets, mirrored, turned
 from training.model import IMAGENET_MEAN, IMAGENET_STD
 
 LOWEST, HIGHEST = 24, 160
@@ -70,26 +70,26 @@ class Augmenter:
         """`pictures`: (N, H, H, 3) uint8, N even; `boxes`: (N, 3); `twins`: (N/2,) bool, of each two neighbours."""
         self._shared = (twins & (self._uniform(len(twins)) < 0.5)).repeat_interleave(2)
         flips = self._draw(self._uniform(len(pictures))) < 0.5
-        crops = self._cut(pictures, boxes, flips)
+        angles = 0.11 * self._draw(self._normal(len(pictures)))
+        crops = self._cut(pictures, boxes, angles, flips)
         crops = self._coloured(crops)
         crops = self._lit(crops)
         crops = self._covered(crops)
         crops, pixels = self._seen(crops)
         crops = self._exposed(crops)
-        found = mirrored(targets, flips)
+        found = mirrored(turned(targets, angles), flips)
         weights = found.weights.clone()
         for signals, sizes in ((LIDS, LIDS_SEEN), (GAZE, GAZE_SEEN)):
             weights[:, signals] *= _trust(pixels, *sizes)[:, None]
         return Batch(normalised(crops), Targets(found.signals, weights, found.attentive))
 
-    def _cut(self, pictures: Tensor, boxes: Tensor, flips: Tensor) -> Tensor:
-        """Another scale, place, angle and aspect than the detector's, and mirrored where `flips` says so."""
+    def _cut(self, pictures: Tensor, boxes: Tensor, angles: Tensor, flips: Tensor) -> Tensor:
+        """Another scale, place and aspect than the detector's, turned by `angles`, mirrored where `flips` says so."""
         count = len(pictures)
         scale = torch.exp(0.11 * self._draw(self._normal(count)))
         centres = boxes[:, :2] + 0.05 * boxes[:, 2:] * self._draw(self._normal(count, 2))
         aspect = torch.exp(0.04 * self._draw(self._normal(count)))
         stretch = torch.stack([torch.where(flips, -1.0, 1.0) * aspect, 1 / aspect], 1)
-        angles = 0.11 * self._draw(self._normal(count))
         return _sampled(
             pictures, _grid(centres, boxes[:, 2] * self._crop_scale / 2 * scale, angles, stretch), self._side
         )
@@ -194,8 +194,8 @@ class Augmenter:
         """Gamma, contrast and brightness, clipped as a camera clips, and its noise."""
         count = len(crops)
         gamma = torch.exp(0.3 * self._draw(self._normal(count, 1, 1, 1)))
-        contrast = 0.6 + 0.9 * self._draw(self._uniform(count, 1, 1, 1))
-        brightness = 0.1 * self._draw(self._normal(count, 1, 1, 1))
+        contrast = torch.exp(0.1 + 0.35 * self._draw(self._normal(count, 1, 1, 1))).clamp(0.5, 2.5)
+        brightness = 0.12 * self._draw(self._normal(count, 1, 1, 1))
         crops = (crops.clamp(1e-3, 1) ** gamma - 0.5) * contrast + 0.5 + brightness
         noise = 0.05 * self._draw(self._uniform(count, 1, 1, 1)) ** 2
         return (crops + noise * self._normal(*crops.shape)).clamp(0, 1)

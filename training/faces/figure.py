@@ -108,12 +108,27 @@ def make_figure(
 def eyeballs(kit: Kit, figure: Figure, pose: Pose, face: Face) -> Points:
     """(N, 3): the vertices of the eyes, turned, not yet posed."""
     points = kit.proxies[EYES].fit(figure.points)
-    turn = about("y", math.radians(face.gaze_yaw - pose.yaw)) @ about("x", math.radians(pose.pitch - face.gaze_pitch))
+    turn = _eye_turn(pose, face)
     for side in (1, -1):
         mine = points[:, 0] * side > 0
         centre = (points[mine].min(0) + points[mine].max(0)) / 2
         points[mine] = (points[mine] - centre) @ turn.T + centre
     return points
+
+
+def gaze_seen(pose: Pose, face: Face) -> tuple[float, float]:
+    """Degrees of yaw and pitch in which the eyes look, as the camera sees it.
+
+    What was drawn is how far the eyes are turned in the head; a head that is lowered or tilted carries them elsewhere.
+    """
+    head = about("y", math.radians(pose.yaw)) @ about("x", math.radians(-pose.pitch))
+    x, y, z = head @ about("z", math.radians(pose.roll)) @ _eye_turn(pose, face) @ (0.0, 0.0, 1.0)
+    return math.degrees(math.atan2(x, z)), math.degrees(math.asin(y))
+
+
+def _eye_turn(pose: Pose, face: Face) -> Matrix:
+    """In the head."""
+    return about("y", math.radians(face.gaze_yaw - pose.yaw)) @ about("x", math.radians(pose.pitch - face.gaze_pitch))
 
 
 def _express(kit: Kit, person: Person, face: Face, points: Points) -> dict[str, float]:

@@ -15,6 +15,7 @@ from training.faces.atlas import make_atlas
 from training.faces.behaviour import Plan, plan
 from training.faces.blender import make_world, render_to
 from training.faces.camera import Picture, meter, photograph
+from training.faces.figure import gaze_seen
 from training.faces.kit import load_kit
 from training.faces.person import Person, make_person
 from training.faces.scene import Seen, build, shown_glasses
@@ -80,6 +81,7 @@ class Studio:
 def describe(shown: Plan, person: Person, setting: Setting, seen: Seen) -> Truth:
     """The line of truth for an image."""
     pose, face = shown.pose, shown.face
+    gaze_yaw, gaze_pitch = gaze_seen(pose, face)
     return Truth(
         id=shown.id,
         file=f"images/{shown.id:07d}.jpg",
@@ -89,8 +91,8 @@ def describe(shown: Plan, person: Person, setting: Setting, seen: Seen) -> Truth
         yaw=round(pose.yaw, 3),
         pitch=round(pose.pitch, 3),
         roll=round(pose.roll, 3),
-        gaze_yaw=round(face.gaze_yaw, 3),
-        gaze_pitch=round(face.gaze_pitch, 3),
+        gaze_yaw=round(gaze_yaw, 3),
+        gaze_pitch=round(gaze_pitch, 3),
         lid_left=round(seen.lid_left, 4),
         lid_right=round(seen.lid_right, 4),
         mouth_open=round(face.jaw, 3),

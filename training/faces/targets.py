@@ -22,6 +22,7 @@ from training.signals import (
     LID_LEFT,
     LID_RIGHT,
     MAX_OPENNESS,
+    PITCH,
     SCALES,
     SIGNALS,
     YAW,
@@ -87,6 +88,22 @@ def mirrored(targets: Targets, flipped: Tensor) -> Targets:
         torch.where(which, targets.weights[:, order], targets.weights),
         targets.attentive,
     )
+
+
+def turned(targets: Targets, angles: Tensor) -> Targets:
+    """The targets of pictures that are turned about their middle, counter-clockwise by `angles`, (N,) radians.
+
+    A direction's part along the camera's axis stays, the parts across and up turn with the picture.
+    """
+    signals = targets.signals.clone()
+    sine, cosine = torch.sin(angles), torch.cos(angles)
+    for yaw, pitch in ((YAW, PITCH), (GAZE_YAW, GAZE_PITCH)):
+        east, north = (torch.deg2rad(signals[:, index] * SCALES[index]) for index in (yaw, pitch))
+        across, up, along = torch.sin(east) * torch.cos(north), torch.sin(north), torch.cos(east) * torch.cos(north)
+        across, up = cosine * across - sine * up, sine * across + cosine * up
+        signals[:, yaw] = torch.rad2deg(torch.atan2(across, along)) / SCALES[yaw]
+        signals[:, pitch] = torch.rad2deg(torch.asin(up.clamp(-1, 1))) / SCALES[pitch]
+    return Targets(signals, targets.weights, targets.attentive)
 
 
 def _asked(truth: Truth, rule: LabelRule) -> tuple[list[float], list[float]]:
