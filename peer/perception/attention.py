@@ -185,6 +185,8 @@ class SteadyReader:
         state = following(self._state, time_s - self._since_s, seen, self._threshold)
         if state is not self._state:
             self._state, self._since_s = state, time_s
+            if state in ABSENT:
+                self._shut_since_s = None  # of somebody who was here before, or blinked on leaving
         return self._verdict()
 
     def _add(self, time_s: float, reading: Reading | None) -> None:
@@ -200,8 +202,10 @@ class SteadyReader:
             self._looks.popleft()
 
     def _follow_lids(self, time_s: float, reading: Reading | None) -> bool:
-        """Whether the eyes have been shut for longer than a blink."""
-        if reading is not None and reading.signals is not None:
+        """Whether the eyes have been shut for longer than a blink, which only a look that sees them can tell."""
+        if reading is None:
+            return False
+        if reading.signals is not None:
             eyes = limits.eyes_margin(reading.signals)
             if limits.head_margin(reading.signals) < 0 or eyes > OPEN_MARGIN:
                 self._shut_since_s = None

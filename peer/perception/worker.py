@@ -118,6 +118,7 @@ class PerceptionWorker:
                 seq, seen_s = frame.seq, now
                 self._look(self._classifier, frame)
             elif now - seen_s > BLIND_AFTER_S:
+                self._calibrate(now, None)
                 self._forget()
                 self._publish(Decision(NO_PICTURE, None, seq))
             # A machine too slow for this decides less often, instead of never pausing.

@@ -143,6 +143,11 @@ def test_who_leaves_is_away_within_a_second_and_back_within_one(here: Reading, p
     assert next(verdict.score for _, verdict in said if verdict and verdict.reason is Reason.AWAY) == 0.0
 
 
+def test_who_comes_back_blinking_has_no_closed_eyes_of_before() -> None:
+    said = read((3.0, LOOKING), (0.4, SHUT), (6.0, None), (0.4, SHUT), (3.0, LOOKING))
+    assert kinds(said) == ["face", "away", "face"]
+
+
 def test_where_nobody_was_yet_there_is_no_face_and_nobody_away() -> None:
     said = read((10.0, None), (3.0, LOOKING))
     assert changes(said)[0] == (pytest.approx(NOBODY_S), "not_attentive", "no_face")

@@ -203,6 +203,13 @@ def test_a_calibration_that_is_skipped_or_refused_leaves_what_was() -> None:
     assert decisions[0].verdict.label is Label.ATTENTIVE
 
 
+def test_a_calibration_before_a_camera_that_gives_no_picture_can_be_skipped() -> None:
+    _, progress = heard_from(
+        FeedingSource(0), FakeClassifier(seen(yaw=0.0)), PerceptionConfig(calibrate=True), skip=True
+    )
+    assert [one.stage for one in progress] == [Stage.SKIPPED]
+
+
 def test_without_a_model_the_label_is_unknown() -> None:
     decisions: queue.Queue[Decision] = queue.Queue()
     worker = PerceptionWorker(FakeSource(), None, decisions.put)
