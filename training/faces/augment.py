@@ -86,9 +86,9 @@ class Augmenter:
     def _cut(self, pictures: Tensor, boxes: Tensor, angles: Tensor, flips: Tensor) -> Tensor:
         """Another scale, place and aspect than the detector's, turned by `angles`, mirrored where `flips` says so."""
         count = len(pictures)
-        scale = torch.exp(0.11 * self._draw(self._normal(count)))
-        centres = boxes[:, :2] + 0.05 * boxes[:, 2:] * self._draw(self._normal(count, 2))
-        aspect = torch.exp(0.04 * self._draw(self._normal(count)))
+        scale = torch.exp(0.15 * self._draw(self._normal(count)))
+        centres = boxes[:, :2] + 0.06 * boxes[:, 2:] * self._draw(self._normal(count, 2))
+        aspect = torch.exp(0.06 * self._draw(self._normal(count)))
         stretch = torch.stack([torch.where(flips, -1.0, 1.0) * aspect, 1 / aspect], 1)
         return _sampled(
             pictures, _grid(centres, boxes[:, 2] * self._crop_scale / 2 * scale, angles, stretch), self._side
@@ -193,7 +193,7 @@ class Augmenter:
     def _exposed(self, crops: Tensor) -> Tensor:
         """Gamma, contrast and brightness, clipped as a camera clips, and its noise."""
         count = len(crops)
-        gamma = torch.exp(0.3 * self._draw(self._normal(count, 1, 1, 1)))
+        gamma = torch.exp(0.4 * self._draw(self._normal(count, 1, 1, 1)))
         contrast = torch.exp(0.1 + 0.35 * self._draw(self._normal(count, 1, 1, 1))).clamp(0.5, 2.5)
         brightness = 0.12 * self._draw(self._normal(count, 1, 1, 1))
         crops = (crops.clamp(1e-3, 1) ** gamma - 0.5) * contrast + 0.5 + brightness
