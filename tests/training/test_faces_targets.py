@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.training.rendered import make_truth
-from training.faces.targets import OPEN, UNSEEN, make_targets, mirrored, turned
+from training.faces.targets import OPEN, UNSEEN, averted, make_targets, mirrored, shut, turned
 from training.signals import CLOSED, GAZE_PITCH, GAZE_YAW, LID_LEFT, LID_RIGHT, NAMES, PITCH, SCALES, YAW
 
 ANGLES = (YAW, PITCH)
@@ -87,3 +87,17 @@ def test_turned_there_and_back_is_as_before() -> None:
     targets = make_targets([make_truth(yaw=-35.0, pitch=25.0), make_truth(yaw=50.0, pitch=-30.0)])
     angles = torch.tensor([0.3, -0.7])
     torch.testing.assert_close(turned(turned(targets, angles), -angles).signals, targets.signals)
+
+
+def test_who_has_shut_eyes_and_who_looks_aside() -> None:
+    targets = make_targets(
+        [
+            make_truth(),
+            make_truth(lid_left=0.1, lid_right=0.9),
+            make_truth(lid_left=0.1, lid_right=0.3),
+            make_truth(yaw=30.0, gaze_yaw=30.0),
+            make_truth(pitch=0.0, gaze_pitch=-35.0),
+        ]
+    )
+    assert shut(targets).tolist() == [False, False, True, False, False]
+    assert averted(targets).tolist() == [False, False, False, False, True]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.faces.targets import GAZE, LIDS, Targets, mirrored, turned
+from training.faces.targets import GAZE, LIDS, Targets, averted, mirrored, shut, turned
 from training.model import IMAGENET_MEAN, IMAGENET_STD
 
 LOWEST, HIGHEST = 24, 160
@@ -25,6 +25,7 @@ LIDS_SEEN, GAZE_SEEN = (24, 64), (40, 112)
 """Crops of the first size show no eyelid, no iris; of the second they do. In between, what is said counts less."""
 
 LEAST_TRUST = 0.2
+"""Squared where the eyes are shut or look aside: who cannot be seen well is to be taken for attentive."""
 
 EYES_END = 0.56
 """Of a crop's height: above it lie the eyes, whatever the jitter."""
@@ -79,8 +80,9 @@ class Augmenter:
         crops = self._exposed(crops)
         found = mirrored(turned(targets, angles), flips)
         weights = found.weights.clone()
-        for signals, sizes in ((LIDS, LIDS_SEEN), (GAZE, GAZE_SEEN)):
-            weights[:, signals] *= _trust(pixels, *sizes)[:, None]
+        for signals, sizes, lapse in ((LIDS, LIDS_SEEN, shut(found)), (GAZE, GAZE_SEEN, averted(found))):
+            trust = _trust(pixels, *sizes)
+            weights[:, signals] *= torch.where(lapse, trust**2, trust)[:, None]
         return Batch(normalised(crops), Targets(found.signals, weights, found.attentive))
 
     def _cut(self, pictures: Tensor, boxes: Tensor, angles: Tensor, flips: Tensor) -> Tensor:

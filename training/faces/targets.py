@@ -31,6 +31,8 @@ from training.signals import (
 CLOSED_LID, OPEN_LID = 0.2, 0.35
 """Openness of the more open eye: up to the first it is closed, from the second it is not, between nobody can say."""
 
+HALF_OPEN = 0.5
+
 EYES_YAW, GAZE_YAW_LIMIT, EYES_PITCH = 42.0, 50.0, -30.0
 """Degrees: a head turned further hides the far eye, one lowered further hides both behind their lids."""
 
@@ -88,6 +90,19 @@ def mirrored(targets: Targets, flipped: Tensor) -> Targets:
         torch.where(which, targets.weights[:, order], targets.weights),
         targets.attentive,
     )
+
+
+def shut(targets: Targets) -> Tensor:
+    """(N,) bool: both eyes are at most half open."""
+    lids = targets.signals[:, [LID_LEFT, LID_RIGHT]] * SCALES[LID_LEFT]
+    return lids.amax(1) < HALF_OPEN
+
+
+def averted(targets: Targets) -> Tensor:
+    """(N,) bool: the eyes look elsewhere than the head."""
+    away = [(targets.signals[:, gaze] * SCALES[gaze] - targets.signals[:, head] * SCALES[head]).abs()
+            for gaze, head in ((GAZE_YAW, YAW), (GAZE_PITCH, PITCH))]  # fmt: skip
+    return torch.stack(away).amax(0) > AVERTED_DEG
 
 
 def turned(targets: Targets, angles: Tensor) -> Targets:
