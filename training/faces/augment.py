@@ -25,7 +25,10 @@ LIDS_SEEN, GAZE_SEEN = (24, 64), (40, 112)
 """Crops of the first size show no eyelid, no iris; of the second they do. In between, what is said counts less."""
 
 LEAST_TRUST = 0.2
-"""Squared where the eyes are shut or look aside: who cannot be seen well is to be taken for attentive."""
+
+SHUT_SEEN, AVERTED_SEEN = (40, 72), (56, 112)
+"""The same for eyes that are shut or look aside, which below the first size do not count at all: blur is to speak for
+a person. Real eyes that are narrow, at 28 pixels, were taken for shut ones."""
 
 EYES_END = 0.56
 """Of a crop's height: above it lie the eyes, whatever the jitter."""
@@ -80,9 +83,11 @@ class Augmenter:
         crops = self._exposed(crops)
         found = mirrored(turned(targets, angles), flips)
         weights = found.weights.clone()
-        for signals, sizes, lapse in ((LIDS, LIDS_SEEN, shut(found)), (GAZE, GAZE_SEEN, averted(found))):
-            trust = _trust(pixels, *sizes)
-            weights[:, signals] *= torch.where(lapse, trust**2, trust)[:, None]
+        for signals, sizes, lapse, lapse_sizes in (
+            (LIDS, LIDS_SEEN, shut(found), SHUT_SEEN), (GAZE, GAZE_SEEN, averted(found), AVERTED_SEEN)
+        ):  # fmt: skip
+            usual = _trust(pixels, *sizes).clamp_min(LEAST_TRUST)
+            weights[:, signals] *= torch.where(lapse, _trust(pixels, *lapse_sizes), usual)[:, None]
         return Batch(normalised(crops), Targets(found.signals, weights, found.attentive))
 
     def _cut(self, pictures: Tensor, boxes: Tensor, angles: Tensor, flips: Tensor) -> Tensor:
@@ -216,7 +221,7 @@ class Augmenter:
 
 def _trust(pixels: Tensor, hidden: int, shown: int) -> Tensor:
     """(N,) 0..1 for crops of so many pixels."""
-    return ((pixels - hidden) / (shown - hidden)).clamp(LEAST_TRUST, 1.0)
+    return ((pixels - hidden) / (shown - hidden)).clamp(0.0, 1.0)
 
 
 def _grid(centres: Tensor, halves: Tensor, angles: Tensor, stretch: Tensor) -> Tensor:

@@ -36,8 +36,8 @@ FOLDER = "fit"
 EPOCHS = 40
 """About 80 minutes of one core for 7,500 pictures."""
 
-GUIDE_EPOCHS = 24
-"""About 20 minutes more."""
+GUIDE_EPOCHS = 36
+"""About 30 minutes more."""
 
 GUIDE_PART = 0.2
 """Of the `minutes`."""

@@ -131,7 +131,8 @@ class Learner(Generic[Network]):
                 given, taught_own, taught_raw = self.hints.given(crops)
                 hinted = HINTS_WEIGHT * self.hints.distance(seen, given)
             truth = loss_of(own.float(), raw.float(), targets, self.plan.gaze(number))
-            return truth + hinted + distillation(own.float(), raw.float(), taught_own.float(), taught_raw.float())
+            taught = distillation(own.float(), raw.float(), taught_own.float(), taught_raw.float(), targets.weights)
+            return truth + hinted + taught
         with mixed(self.precision, self.device):
             own, raw = self.model.outputs(crops)
         if self._teacher is None:

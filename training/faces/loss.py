@@ -42,14 +42,19 @@ def loss_of(own: Tensor, raw: Tensor, targets: Targets, gaze: float = 1.0) -> Te
     return signals + ATTENTIVE * functional.binary_cross_entropy_with_logits(own.squeeze(1), targets.attentive)
 
 
-def distillation(own: Tensor, raw: Tensor, teacher_own: Tensor, teacher_raw: Tensor) -> Tensor:
-    """How far a small network's answers are from a large one's on the same pictures; also where truth is silent.
+def distillation(
+    own: Tensor, raw: Tensor, teacher_own: Tensor, teacher_raw: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """How far a small network's answers are from a large one's on the same pictures; also where truth is silent,
+    unless `weights`, (N, 8), say that a teacher who is no better is to be silent there, too.
 
     Hinton et al., "Distilling the Knowledge in a Neural Network", 2015; here most of it is regression.
     """
     importance = torch.tensor([WEIGHTS[name] if name != "closed" else 0.2 for name in NAMES], device=raw.device)
     signals = functional.smooth_l1_loss(raw, teacher_raw, reduction="none", beta=KNEE) * importance
     logits = functional.binary_cross_entropy_with_logits(own, torch.sigmoid(teacher_own))
+    if weights is not None:
+        signals = signals * weights.clamp_max(1.0)
     return TEACHER * signals.sum(1).mean() + ATTENTIVE * logits
 
 
