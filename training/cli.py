@@ -156,7 +156,7 @@ def fit(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Rendered people: of the network and of its guide; by default 40 and 24."),
+        typer.Option(min=1, help="Rendered people: of the network and of its guide; by default 40 and 36."),
     ] = None,
     minutes: Annotated[
         float | None,
