@@ -113,8 +113,10 @@ def decided(distances: Tensor, scales: Tensor, offsets: Tensor, bias: Tensor) ->
     return bias - highest - torch.log(torch.exp(against - highest).sum(dim=1, keepdim=True))
 
 
-def fit_decision(decision: Decision, own: Tensor, raw: Tensor, labels: Tensor) -> float:
+def fit_decision(decision: Decision, own: Tensor, raw: Tensor, labels: Tensor, counts: Tensor | None = None) -> float:
     """Fit `decision` to (N, 1) own logits, (N, 8) signals and (N,) labels of 0 and 1; returns the cross-entropy.
+
+    `counts`: (N,) how much each label counts, 1 by default; the classes count alike whatever their size.
 
     Raises `TrainingFailed` for one class only, or numbers that are not finite.
     """
@@ -128,7 +130,10 @@ def fit_decision(decision: Decision, own: Tensor, raw: Tensor, labels: Tensor) -
     starts = fresh.scales.double()
     reaches = torch.tensor([margin.reach for margin in MARGINS], dtype=torch.float64)
     truth = labels.double()[:, None]
-    weights = torch.where(truth > 0, count / (2 * attentive), count / (2 * (count - attentive)))
+    shares = torch.ones(count, 1, dtype=torch.float64) if counts is None else counts.double()[:, None]
+    both = shares.sum()
+    positive = (shares * truth).sum()
+    weights = shares * torch.where(truth > 0, count / (2 * positive), count / (2 * (both - positive)))
     free = torch.zeros(2 * len(MARGINS) + 1, dtype=torch.float64, requires_grad=True)
 
     def bounded() -> tuple[Tensor, Tensor, Tensor]:

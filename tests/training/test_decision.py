@@ -81,6 +81,15 @@ def test_a_rare_class_counts_as_much_as_the_other() -> None:
     assert says[labels[kept] > 0.5].float().mean() > 0.9
 
 
+def test_labels_that_do_not_count_change_nothing() -> None:
+    own, raw, labels = people(2000, 25.0)
+    wrong = torch.arange(2000) % 3 == 0
+    alone, beside = Decision(), Decision()
+    fit_decision(alone, own[~wrong], raw[~wrong], labels[~wrong])
+    fit_decision(beside, own, raw, torch.where(wrong, 1 - labels, labels), (~wrong).float())
+    torch.testing.assert_close(alone(own, raw), beside(own, raw), atol=0.05, rtol=0.05)
+
+
 def test_no_reason_is_switched_off_or_made_the_only_one() -> None:
     own, raw, labels = people(300, 25.0)
     raw[:, CLOSED] = torch.where(labels > 0.5, -20.0, 20.0)  # a signal that seems to know everything

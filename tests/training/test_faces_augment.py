@@ -104,6 +104,18 @@ def test_eyes_that_a_poor_camera_hides_count_less() -> None:
     assert ((lids == 1) & (weights[:, GAZE_YAW] < asked)).any()  # an eyelid is larger than an iris
 
 
+def test_a_lapse_that_only_the_eyes_tell_counts_where_they_can_be_seen() -> None:
+    counts = torch.cat([varied(seed).targets.counts for seed in range(4)])
+    assert (counts == 1).all()  # all attentive
+    truths = [make_truth(lid_left=0.1, lid_right=0.1), make_truth(yaw=60.0)] * 24
+    pictures = torch.zeros(48, 32, 32, 3, dtype=torch.uint8)
+    boxes = torch.tensor([[16.0, 16.0, 16.0]] * 48)
+    augment = Augmenter(64, 1.25, torch.Generator().manual_seed(5))
+    counts = augment(pictures, boxes, make_targets(truths), torch.zeros(24, dtype=torch.bool)).targets.counts
+    assert (counts[1::2] == 1).all()
+    assert (counts[::2] == 1).any() and (counts[::2] < 1).any()
+
+
 def test_normalised_crops_lie_in_channels_last() -> None:
     assert normalised(torch.rand(2, 3, 8, 8)).is_contiguous(memory_format=torch.channels_last)
 

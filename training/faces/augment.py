@@ -9,13 +9,13 @@ between them is the eyes alone.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.faces.targets import GAZE, LIDS, Targets, averted, mirrored, shut, turned
+from training.faces.targets import GAZE, LIDS, Targets, averted, lapsed, mirrored, shut, turned
 from training.model import IMAGENET_MEAN, IMAGENET_STD
 
 LOWEST, HIGHEST = 24, 160
@@ -88,7 +88,9 @@ class Augmenter:
         ):  # fmt: skip
             usual = _trust(pixels, *sizes).clamp_min(LEAST_TRUST)
             weights[:, signals] *= torch.where(lapse, _trust(pixels, *lapse_sizes), usual)[:, None]
-        return Batch(normalised(crops), Targets(found.signals, weights, found.attentive))
+        seen = torch.where(shut(found), _trust(pixels, *SHUT_SEEN), _trust(pixels, *AVERTED_SEEN))
+        counts = torch.where(lapsed(targets), seen, found.counts)
+        return Batch(normalised(crops), replace(found, weights=weights, counts=counts))
 
     def _cut(self, pictures: Tensor, boxes: Tensor, angles: Tensor, flips: Tensor) -> Tensor:
         """Another scale, place and aspect than the detector's, turned by `angles`, mirrored where `flips` says so."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -190,11 +190,7 @@ def answers(model: Network, batches: Iterable[Batch], device: torch.device) -> A
 
 def joined(parts: list[Targets]) -> Targets:
     """One after the other."""
-    return Targets(
-        torch.cat([part.signals for part in parts]),
-        torch.cat([part.weights for part in parts]),
-        torch.cat([part.attentive for part in parts]),
-    )
+    return Targets(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Targets)))
 
 
 def quality(model: Network, found: Answers) -> dict[str, float]:
@@ -219,7 +215,8 @@ def decide(model: Network, feed: Feed, device: torch.device, part: Part = "val")
     batches = [answers(model, feed.plain(part, CROP_SIDE), device)]
     batches += [answers(model, feed.varied(CROP_SIDE, epoch, part), device) for epoch in range(DECISION_EPOCHS)]
     own, raw = (torch.cat([getattr(each, name) for each in batches]) for name in ("own", "raw"))
-    return fit_decision(model.decision, own, raw, joined([each.targets for each in batches]).attentive)
+    targets = joined([each.targets for each in batches])
+    return fit_decision(model.decision, own, raw, targets.attentive, targets.counts)
 
 
 def seconds_per_epoch(learner: Learner[Network], feed: Feed) -> dict[int, float]:

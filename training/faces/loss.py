@@ -39,7 +39,8 @@ def loss_of(own: Tensor, raw: Tensor, targets: Targets, gaze: float = 1.0) -> Te
     shares = [gaze if index in (GAZE_YAW, GAZE_PITCH) else 1.0 for index in range(len(SIGNALS))]
     importance = torch.tensor([WEIGHTS[name] * share for name, share in zip(NAMES, shares, strict=True)]).to(raw)
     signals = (torch.stack(columns, 1) * targets.weights * importance).sum(1).mean()
-    return signals + ATTENTIVE * functional.binary_cross_entropy_with_logits(own.squeeze(1), targets.attentive)
+    labels = functional.binary_cross_entropy_with_logits(own.squeeze(1), targets.attentive, targets.counts)
+    return signals + ATTENTIVE * labels
 
 
 def distillation(

@@ -8,7 +8,7 @@ weight, to take the eyes for open and for looking where the head does, so that i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -53,11 +53,13 @@ LIDS, GAZE = (LID_LEFT, LID_RIGHT, CLOSED), (GAZE_YAW, GAZE_PITCH)
 
 @dataclass(frozen=True)
 class Targets:
-    """`signals`: (N, 8) as the network has them, `closed` as 0 or 1; `weights`: (N, 8); `attentive`: (N,) 0 or 1."""
+    """`signals`: (N, 8) as the network has them, `closed` as 0 or 1; `weights`: (N, 8); `attentive`: (N,) 0 or 1;
+    `counts`: (N,) how much that label counts."""
 
     signals: Tensor
     weights: Tensor
     attentive: Tensor
+    counts: Tensor
 
     def __getitem__(self, index: Tensor) -> Targets:
         return Targets(*(getattr(self, field.name)[index] for field in fields(self)))
@@ -75,6 +77,7 @@ def make_targets(truths: Sequence[Truth], rule: LabelRule | None = None) -> Targ
         signals=torch.tensor([signals for signals, _ in rows]).reshape(-1, len(SIGNALS)),
         weights=torch.tensor([weights for _, weights in rows]).reshape(-1, len(SIGNALS)),
         attentive=torch.tensor([float(judge.attentive(truth)) for truth in truths]),
+        counts=torch.ones(len(truths)),
     )
 
 
@@ -85,10 +88,10 @@ def mirrored(targets: Targets, flipped: Tensor) -> Targets:
     signs = torch.ones(len(SIGNALS), device=targets.signals.device)
     signs[YAW] = signs[GAZE_YAW] = -1
     which = flipped[:, None]
-    return Targets(
-        torch.where(which, targets.signals[:, order] * signs, targets.signals),
-        torch.where(which, targets.weights[:, order], targets.weights),
-        targets.attentive,
+    return replace(
+        targets,
+        signals=torch.where(which, targets.signals[:, order] * signs, targets.signals),
+        weights=torch.where(which, targets.weights[:, order], targets.weights),
     )
 
 
@@ -96,6 +99,14 @@ def shut(targets: Targets) -> Tensor:
     """(N,) bool: both eyes are at most half open."""
     lids = targets.signals[:, [LID_LEFT, LID_RIGHT]] * SCALES[LID_LEFT]
     return lids.amax(1) < HALF_OPEN
+
+
+def lapsed(targets: Targets) -> Tensor:
+    """(N,) bool: not attentive, though the head faces the screen; only the eyes tell."""
+    rule = LabelRule()
+    yaw, pitch = (targets.signals[:, index] * SCALES[index] for index in (YAW, PITCH))
+    faces = (yaw.abs() < rule.max_yaw) & (pitch > rule.min_pitch) & (pitch < rule.max_pitch)
+    return faces & (targets.attentive == 0)
 
 
 def averted(targets: Targets) -> Tensor:
@@ -118,7 +129,7 @@ def turned(targets: Targets, angles: Tensor) -> Targets:
         across, up = cosine * across - sine * up, sine * across + cosine * up
         signals[:, yaw] = torch.rad2deg(torch.atan2(across, along)) / SCALES[yaw]
         signals[:, pitch] = torch.rad2deg(torch.asin(up.clamp(-1, 1))) / SCALES[pitch]
-    return Targets(signals, targets.weights, targets.attentive)
+    return replace(targets, signals=signals)
 
 
 def _asked(truth: Truth, rule: LabelRule) -> tuple[list[float], list[float]]:
