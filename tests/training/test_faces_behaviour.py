@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.faces.behaviour import GROUP, MAX_EYE_PITCH, MAX_EYE_YAW, MIN_EYE_PITCH, plan
+from training.faces.behaviour import GROUP, HARD_FROM, MAX_EYE_PITCH, MAX_EYE_YAW, MIN_EYE_PITCH, plan
 from training.faces.label import LabelRule
 from training.faces.setting import make_setting
 from training.faces.truth import Mode
@@ -75,3 +75,16 @@ def test_averted_gaze_is_a_fifth_and_nothing_is_rare() -> None:
     assert 0.38 < share[Mode.ATTENTIVE] < 0.5
     assert min(share.values()) > 0.03
     assert set(share) == set(Mode)
+
+
+def test_hard_images_have_profiles_and_narrow_eyes_beside_shut_ones() -> None:
+    hard = [plan(HARD_FROM + number) for number in range(2000)]
+    away = [abs(shown.pose.yaw) for shown in hard if shown.mode is Mode.AWAY]
+    assert len(away) > 0.35 * len(hard)
+    assert np.mean(np.array(away) > 60) > 0.4
+    assert max(away) > 85
+    lids = [max(shown.face.lid_left, shown.face.lid_right) for shown in hard if shown.mode is Mode.ATTENTIVE]
+    usual = [max(shown.face.lid_left, shown.face.lid_right) for shown in PLANS if shown.mode is Mode.ATTENTIVE]
+    assert np.median(lids) < np.median(usual) - 0.15
+    assert min(lids) >= 0.45
+    assert sum(shown.mode is Mode.CLOSED for shown in hard) > 0.12 * len(hard)

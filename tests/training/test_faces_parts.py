@@ -9,6 +9,7 @@ import pytest
 
 from tests.training.rendered import HAIR, make_truth
 from training.errors import TrainingFailed
+from training.faces.behaviour import GROUP, HARD_FROM
 from training.faces.parts import deal, missing
 from training.faces.truth import Glasses, Truth
 from training.splits import PARTS
@@ -62,3 +63,12 @@ def test_the_same_seed_deals_alike_whatever_the_order_of_the_images() -> None:
 def test_fewer_people_than_parts_are_refused() -> None:
     with pytest.raises(TrainingFailed, match="expected at least 3 rendered people, one per part, got 2"):
         deal(people(2), 1)
+
+
+def test_hard_images_leave_everybody_else_where_they_were() -> None:
+    truths = people(60)
+    hard = [make_truth(HARD_FROM + GROUP * number, person=HARD_FROM // GROUP + number) for number in range(40)]
+    alone, both = deal(truths, seed=42), deal([*truths, *hard], seed=42)
+    assert {person: both[person] for person in alone} == alone
+    sizes = Counter(both[truth.person] for truth in hard)
+    assert (sizes["train"], sizes["val"], sizes["test"]) == (30, 5, 5)

@@ -31,6 +31,18 @@ TWINS = (
 )
 """First image, second image, share of the twins, whether they share a scene. A fifth of all is averted gaze."""
 
+HARD_FROM = 1_000_000
+"""Images from this number on show what the others show too rarely: profiles, heads thrown back, laughing people whose
+eyes are narrow and open beside shut ones. A network that saw the others alone took real profiles for faces and real
+narrow eyes for shut ones."""
+
+HARD_TWINS = (
+    (Mode.ATTENTIVE, Mode.CLOSED, 0.35, True),
+    (Mode.AWAY, Mode.AWAY, 0.35, False),
+    (Mode.AWAY, Mode.ATTENTIVE, 0.25, False),
+    (Mode.ATTENTIVE, Mode.GAZE_OFF, 0.05, True),
+)
+
 MAX_EYE_YAW, MIN_EYE_PITCH, MAX_EYE_PITCH = 42.0, -35.0, 25.0
 """How far eyes turn in the head, degrees."""
 
@@ -81,19 +93,27 @@ def plan(number: int) -> Plan:
     """Of the image with this number; depends on it alone."""
     group, place = divmod(number, GROUP)
     pair, second = divmod(place, 2)
-    shares = np.array([twin[2] for twin in TWINS])
-    chosen = np.random.default_rng([group, pair, 1]).choice(len(TWINS), p=shares / shares.sum())
-    first, other, _, shared = TWINS[chosen]
+    hard = number >= HARD_FROM
+    twins = HARD_TWINS if hard else TWINS
+    shares = np.array([twin[2] for twin in twins])
+    chosen = np.random.default_rng([group, pair, 1]).choice(len(twins), p=shares / shares.sum())
+    first, other, _, shared = twins[chosen]
     mode = other if second else first
     scene = (group, pair, 0 if shared else second)
-    pose = sample_pose(np.random.default_rng([*scene, 2]), Mode.ATTENTIVE if shared else mode)
-    return Plan(number, group, scene, mode, pose, sample_face(np.random.default_rng([number, 3]), mode, pose))
+    pose = sample_pose(np.random.default_rng([*scene, 2]), Mode.ATTENTIVE if shared else mode, hard=hard)
+    face = sample_face(np.random.default_rng([number, 3]), mode, pose, hard=hard)
+    return Plan(number, group, scene, mode, pose, face)
 
 
-def sample_pose(random: Generator, mode: Mode) -> Pose:
+def sample_pose(random: Generator, mode: Mode, *, hard: bool = False) -> Pose:
     """Turned to the screen, within the label rule's limits, unless the mode is another."""
     yaw, pitch = float(np.clip(random.normal(0, 12), -24, 24)), float(np.clip(random.normal(-1, 8), -19, 19))
-    if mode is Mode.AWAY:
+    if mode is Mode.AWAY and hard:
+        if random.random() < 0.2:
+            yaw, pitch = random.normal(0, 14), random.uniform(24, 50)
+        else:
+            yaw, pitch = float(random.choice([-1, 1]) * random.uniform(38, 95)), random.normal(0, 9)
+    elif mode is Mode.AWAY:
         if random.random() < 0.28:  # up: the ceiling, somebody who stands
             yaw, pitch = random.normal(0, 14), random.uniform(24, 42)
         else:
@@ -105,14 +125,16 @@ def sample_pose(random: Generator, mode: Mode) -> Pose:
     return Pose(yaw, pitch, random.normal(0, 6))
 
 
-def sample_face(random: Generator, mode: Mode, pose: Pose) -> Face:
+def sample_face(random: Generator, mode: Mode, pose: Pose, *, hard: bool = False) -> Face:
     """Eyes and mouth for a head pose; `lid_*` are those of the picture, with what squinting and gaze do to them."""
     gaze_yaw, gaze_pitch = _gaze(random, mode, pose)
     squint, jaw, smile, brow_up, lid = 0.0, 0.0, 0.0, 0.0, random.uniform(0.78, 1.1)
-    expression = random.random()
+    expression = random.random() * (0.26 if hard else 1.0)
     if expression < 0.13:  # laughing: narrow eyes that are open
         smile, squint, lid = random.uniform(0.6, 1.3), random.uniform(0.3, 0.8), random.uniform(0.7, 0.95)
         jaw = random.uniform(0.0, 0.5)
+    elif hard:  # narrow eyes, as many have
+        lid, squint = random.uniform(0.6, 0.8), random.uniform(0.0, 0.5)
     elif expression < 0.20:  # surprised
         lid, jaw, brow_up = random.uniform(1.1, 1.45), random.uniform(0.1, 0.5), random.uniform(0.5, 1.1)
     else:

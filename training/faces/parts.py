@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from training.errors import TrainingFailed
+from training.faces.behaviour import GROUP, HARD_FROM
 from training.faces.groups import FAMILIES, OF_PERSONS
 from training.faces.truth import Truth
 from training.splits import PARTS, Part
@@ -25,10 +26,19 @@ Group = tuple[str, str]
 
 
 def deal(truths: Sequence[Truth], seed: int) -> dict[int, Part]:
-    """The part of each person. Raises `TrainingFailed` for fewer people than parts."""
+    """The part of each person. Raises `TrainingFailed` for fewer people than parts.
+
+    The people of hard images are dealt out by themselves, so that those of the others stay where they were.
+    """
     groups = groups_of(truths)
     if len(groups) < len(PARTS):
         raise TrainingFailed(f"expected at least {len(PARTS)} rendered people, one per part, got {len(groups)}")
+    usual, hard = ({person: of for person, of in groups.items() if (GROUP * person >= HARD_FROM) is which}
+                   for which in (False, True))  # fmt: skip
+    return _dealt(usual, seed) | _dealt(hard, seed)
+
+
+def _dealt(groups: Mapping[int, set[Group]], seed: int) -> dict[int, Part]:
     # In the order of a draw, so that who comes first among equals is chance, and the same with the same seed.
     people = np.array(sorted(groups))[np.random.default_rng(seed).permutation(len(groups))].tolist()
     members: dict[Group, set[int]] = defaultdict(set)
