@@ -195,7 +195,9 @@ class TcpClient:
 
 def take_part(pipe: Connection, address: tuple[str, int], count: int, fps: int) -> None:
     """A process of its own: says the join times of `count` clients, then answers `counters`."""
-    clips = [[encode(frame) for frame in read_clip(clip, 640, 480, 60)] for clip in ("ana", "ben", "mei", "zuri")]
+    clips = [
+        [encode(frame) for frame in read_clip(clip, 640, 480, 60)] for clip in ("ana", "ben", "mei", "omar", "zuri")
+    ]
     clients = []
     joins = []
     for index in range(count):

@@ -33,7 +33,7 @@ from host.renderer import GridConfig
 from peer.sender import fit
 from signaling.server import ServeConfig, running
 
-CLIPS = ("ana", "ben", "mei", "zuri")
+CLIPS = ("ana", "ben", "mei", "omar", "zuri")
 CAMERA = (640, 480)
 """What participants send unless the host is asked, in pixels."""
 

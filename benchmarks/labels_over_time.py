@@ -205,7 +205,7 @@ def main() -> None:
     offset, threshold = (Offset(), THRESHOLD) if arguments.limits else (None, classifier.card.threshold)
     outcomes: dict[str, Outcome] = {}
     for clip in sorted(arguments.clips.glob("*.mp4")):
-        truth = read_truth(clips.truth_path(clip))
+        truth = read_truth(clip.with_suffix(".json"))
         reader = make_reader(arguments.reading, threshold)
         outcomes[clip.stem] = judge(truth, read(look_at(clip, truth.length_s, classifier), reader, offset))
     outcomes["all"] = together(list(outcomes.values()))

@@ -1,6 +1,6 @@
 """What a decision costs and how often a single look is right: python -m benchmarks.perception [--model FILE] [--json]
 
-Takes every third frame of the demo clips (5.3 frames/s, as in a meeting) through detector, crop and classifier in
+Takes every third frame of the demo clips (five a second, as in a meeting) through detector, crop and classifier in
 one thread, and measures that thread's CPU time, so that other work on the machine does not count. The naive
 variant, in the same run, searches the whole frame every time and falls back to three passes when there is no face.
 How labels follow people over time is the business of benchmarks/labels_over_time.py.

@@ -80,12 +80,20 @@ def _frame(one: dict[str, Any], time_s: float) -> TruthFrame:
 
 
 def _without_blinks(attends: list[bool], shortest: int) -> list[bool]:
-    """`attends` of a loop with runs of fewer than `shortest` frames taken from what surrounds them."""
+    """`attends` of a loop without runs of fewer than `shortest` frames.
+
+    Blinks go first: the moment between two of them is as short, and no glance at the screen.
+    """
+    return _without_short(_without_short(attends, False, shortest), True, shortest)
+
+
+def _without_short(attends: list[bool], value: bool, shortest: int) -> list[bool]:
+    """`attends` of a loop with runs of `value` of fewer than `shortest` frames taken from what surrounds them."""
     count = len(attends)
     out = attends.copy()
-    for start in (index for index in range(count) if attends[index] != attends[index - 1]):
-        length = next(step for step in range(1, count + 1) if attends[(start + step) % count] != attends[start])
+    for start in (index for index in range(count) if attends[index] == value != attends[index - 1]):
+        length = next(step for step in range(1, count + 1) if attends[(start + step) % count] != value)
         if length < shortest:
             for step in range(length):
-                out[(start + step) % count] = not attends[start]
+                out[(start + step) % count] = not value
     return out

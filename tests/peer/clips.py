@@ -13,22 +13,16 @@ from tests.peer.clip_truth import ClipTruth, read_truth
 
 ROOT = Path(__file__).parents[2]
 CLIPS = ROOT / "peer" / "clips"
-NAMES = ("ana", "ben", "mei", "zuri")
+NAMES = ("ana", "ben", "mei", "omar", "zuri")
 
 BOOTSTRAP = ROOT.parent / "shared" / "models" / "attention.onnx"
 """A model that says why, though its own card lists no signals; tests that need it skip where it is not."""
 BOOTSTRAP_SIGNALS = ["yaw", "pitch", "closed", "lid_left", "lid_right", "gaze_yaw", "gaze_pitch", "mouth_open"]
 
 
-def truth_path(clip: Path) -> Path:
-    """Where the truth of `clip` lies: beside it, or among the tests' data."""
-    beside = clip.with_suffix(".json")
-    return beside if beside.exists() else ROOT / "tests" / "data" / "clips" / beside.name
-
-
 def truth(clip: str) -> ClipTruth:
     """What is true in the clip of that name."""
-    return read_truth(truth_path(CLIPS / f"{clip}.mp4"))
+    return read_truth(CLIPS / f"{clip}.json")
 
 
 def frames(clip: str, every: int) -> Iterator[tuple[int, Pixels]]:

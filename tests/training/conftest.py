@@ -1,12 +1,11 @@
 """A run folder as `prepare` leaves it, and a small trained checkpoint: what the later stages start from.
 
-The pictures are crops of the demo's clips (rendered people, truth in tests/data/clips), mirrored and tinted to make
-twelve persons of four. Made once per session; `tiny_run` gives every test a copy of its own.
+The pictures are crops of the demo's clips (rendered people, with their truth), mirrored and tinted to make twelve
+persons of four. Made once per session; `tiny_run` gives every test a copy of its own.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,18 +17,20 @@ import pytest
 torch = pytest.importorskip("torch", reason="the training packages are not installed: . scripts/environment dev,train")
 
 from peer.perception.crop import Box, Pixels, crop_face  # noqa: E402
+from tests.peer import clips  # noqa: E402
 from training.dataset import CropDataset, loader, plain_transform  # noqa: E402
 from training.model import AttentiveMobileNetV2, save_checkpoint  # noqa: E402
 from training.splits import CLASSES, Part, Sample, Splits, load_splits, save_splits  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
-CLIPS = ROOT / "peer" / "clips"
-TRUTH = ROOT / "tests" / "data" / "clips"
-HEAD = Box(left=190, top=80, side=260)
-"""Where the heads of the clips are, in their 640x480 frames."""
+HEAD = Box(left=225, top=120, side=190)
+"""Where the faces are when the clips begin, in their 640x480 frames."""
 
-EVERY = 8
-"""Of the clips' 16 frames/s."""
+WHO = ("ana", "ben", "mei", "omar")
+"""All but Zuri, who attends from beginning to end."""
+
+EVERY = 10
+"""Of the clips' 15 frames/s."""
 
 FRAMES_PER_CLIP = 6
 SIDES = (80,) * 6 + (160,) * 2
@@ -47,24 +48,20 @@ def mirrored(crop: Pixels) -> Pixels:
 
 
 VARIANTS = {"a": lambda crop: crop, "b": tinted, "c": mirrored}
-PART_OF: dict[str, Part] = {"ben-c": "val", "zuri-c": "val", "mei-c": "test", "ana-c": "test"}
+PART_OF: dict[str, Part] = {"ben-c": "val", "omar-c": "val", "mei-c": "test", "ana-c": "test"}
 
 
 def clip_crops(name: str) -> Iterator[tuple[int, int, Pixels]]:
     """(frame, label, crop) of a demo clip."""
-    truth = json.loads((TRUTH / f"{name}.json").read_text())["frames"]
-    capture = cv2.VideoCapture(str(CLIPS / f"{name}.mp4"))
-    for number, row in enumerate(truth):
-        found, frame = capture.read()
-        if found and number % EVERY == 0:
-            yield number, int(row["attentive"]), crop_face(frame, HEAD, 1.0)
-    capture.release()
+    truth = clips.truth(name).frames
+    for number, bgr in clips.frames(name, EVERY):
+        yield number, int(truth[number].attentive), crop_face(bgr, HEAD, 1.0)
 
 
 def make_run(run: Path) -> Splits:
     """Crops and `dataset_splits.json` in `run`."""
     parts: dict[Part, list[Sample]] = {"train": [], "val": [], "test": []}
-    for name in ("ana", "ben", "mei", "zuri"):
+    for name in WHO:
         for number, label, crop in clip_crops(name):
             for variant, change in VARIANTS.items():
                 person = f"{name}-{variant}"

@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 
 from peer.perception.crop import Pixels
+from tests.peer import clips
 
-CLIPS = Path(__file__).parents[2] / "peer" / "clips"
-FPS = 16
+FPS = 15
 FRAMES = 8
-LOOKS, AWAY = 4, 72
+LOOKS, AWAY = 4, 75
 """First frames of two pieces: in the first all look at the screen, in the second ben looks down and mei sleeps."""
 
 HEADER = "ClipID,Boredom,Engagement,Confusion,Frustration \n"
@@ -34,7 +34,7 @@ PERSONS = {
 
 def frames_of(demo: str, appearance: str, first: int, count: int = FRAMES) -> Iterator[Pixels]:
     """`count` frames of a demo clip, (480, 640, 3) uint8 BGR."""
-    capture = cv2.VideoCapture(str(CLIPS / f"{demo}.mp4"))
+    capture = cv2.VideoCapture(str(clips.CLIPS / f"{demo}.mp4"))
     capture.set(cv2.CAP_PROP_POS_FRAMES, first)
     for _ in range(count):
         _, frame = capture.read()
@@ -70,7 +70,9 @@ def make_tree(data: Path) -> Path:
     """The whole set, flaws included; see the module."""
     labels: dict[str, list[str]] = {"Train": [], "Validation": [], "Test": []}
     for person, (demo, appearance, part) in PERSONS.items():
-        for number, (first, engagement) in enumerate(((LOOKS, 3), (AWAY, 2 if demo == "zuri" else 1)), 1001):
+        attends = clips.truth(demo).attends
+        assert attends[LOOKS]
+        for number, (first, engagement) in enumerate(((LOOKS, 3), (AWAY, 2 if attends[AWAY] else 1)), 1001):
             clip = f"{person}{number}"
             suffix = ".mp4" if clip == "1100031001" else ".avi"
             write_video(video_path(data, person, clip, suffix), frames_of(demo, appearance, first))

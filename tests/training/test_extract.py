@@ -22,7 +22,7 @@ from training.extract import Extracted, Task, crashed, extract_clip, read_done, 
 
 @pytest.fixture(scope="session")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Half a second, 8 frames at 16 per second."""
+    """Half a second, 8 frames at 15 per second."""
     return write_video(tmp_path_factory.mktemp("video") / "11.avi", frames_of("zuri", "plain", LOOKS))
 
 
@@ -41,7 +41,7 @@ def reasons(found: Extracted) -> list[Reason]:
 def test_five_frames_per_second_give_their_faces(tmp_path: Path, video: Path) -> None:
     found = extracted(tmp_path, video)
     assert [face.frame for face in found.faces] == [0, 3, 6]
-    assert [face.time_s for face in found.faces] == [0.0, 0.188, 0.375]
+    assert [face.time_s for face in found.faces] == [0.0, 0.2, 0.4]
     assert [face.file for face in found.faces] == [f"faces/attentive/1_11_{n:05d}.jpg" for n in (0, 3, 6)]
     crop = cv2.imread(str(tmp_path / found.faces[0].file))
     assert crop is not None and crop.shape == (160, 160, 3)

@@ -23,7 +23,7 @@ from training.extract import Task, extract_clip
 from training.faces.truth import TRUTH_FILE
 from training.sample import SampleConfig, engagement_of, make_clip, plan, run, spread
 
-HEAD = Box(left=150, top=40, side=340)
+HEAD = Box(left=195, top=95, side=250)
 
 
 @pytest.fixture(scope="module")

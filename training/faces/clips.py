@@ -5,6 +5,7 @@ Frames are kept in the folder until a clip is whole, so that a run that was kill
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -28,7 +30,7 @@ from training.faces.film import FPS, HEIGHT, SCRIPTS, WIDTH, Script
 from training.faces.label import LabelRule
 from training.faces.render import check_blender
 from training.faces.truth import RENDERER
-from training.files import read_json, write_json, writing
+from training.files import read_json, write_text, writing
 
 QUALITY_CRF = 23
 
@@ -104,13 +106,7 @@ def encode(out: Path, script: Script) -> Path:
     files = [_frame_file(out, script.name, frame) for frame in range(script.frames)]
     path = _clip_file(out, script.name)
     truths = [read_json(file.with_suffix(".json"), what="a frame's truth", advice="render again") for file in files]
-    write_json(
-        out / f"{script.name}.json",
-        {
-            "clip": path.name, "fps": FPS, "renderer": RENDERER, "rule": asdict(LabelRule()),
-            "angles": "degrees; yaw > 0 to the picture's right, pitch > 0 up", "frames": truths,
-        },
-    )  # fmt: skip
+    write_text(path.with_suffix(".json"), truth_text(path.name, truths))
     with writing(path) as aside, av.open(str(aside), "w", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=FPS, options={"crf": str(QUALITY_CRF), "preset": "veryslow"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
@@ -123,6 +119,16 @@ def encode(out: Path, script: Script) -> Path:
         file.unlink()
         file.with_suffix(".json").unlink()
     return path
+
+
+def truth_text(clip: str, truths: list[dict[str, Any]]) -> str:
+    """The truth of a clip as JSON, each frame a line: as easy to read as a table, a quarter smaller than indented."""
+    head = {
+        "clip": clip, "fps": FPS, "renderer": RENDERER, "rule": asdict(LabelRule()),
+        "angles": "degrees; yaw > 0 to the picture's right, pitch > 0 up",
+    }  # fmt: skip
+    lines = ",\n".join("  " + json.dumps(truth, separators=(",", ":"), allow_nan=False) for truth in truths)
+    return json.dumps(head, indent=1).removesuffix("\n}") + f',\n "frames": [\n{lines}\n ]\n}}\n'
 
 
 def _clip_file(out: Path, name: str) -> Path:
