@@ -123,6 +123,8 @@ def run(config: FitConfig) -> None:
     check_options(config, rendered=rendered)
     with joined(config.device) as world:
         if config.init is not None:
+            if not config.init.is_file():
+                raise TrainingFailed(f"expected --init with a checkpoint of a run, got no such file: {config.init}")
             config = replace(config, weights=str(config.init))
         if config.weights == "auto":
             weights, warning = world.from_first(available)

@@ -182,6 +182,8 @@ def test_what_cannot_work_is_refused_before_training(small_run: Path, changes: d
 def test_a_weights_file_that_is_not_there_is_named(small_run: Path) -> None:
     with pytest.raises(TrainingFailed, match=r"expected --weights auto, imagenet, none or a file.*nowhere.pth"):
         run(FitConfig(out=small_run, weights="nowhere.pth"))
+    with pytest.raises(TrainingFailed, match=r"expected --init with a checkpoint.*nowhere.pth"):
+        run(FitConfig(out=small_run, init=Path("nowhere.pth")))
 
 
 def test_the_disk_being_full_is_said(small_run: Path) -> None:
