@@ -46,9 +46,9 @@ def test_boxes_lie_between_the_faces_and_the_heads_and_nearer_to_it_where_no_fac
     feed._detected = torch.arange(40) % 2 == 0
     moved = (feed._loosened(places, generator) - feed._boxes[places])[:, 0] / 100
     found = feed._detected[places]
-    assert moved.min() >= 0 and moved.max() <= 1.001
+    assert moved.min() >= 0 and moved.max() <= 1.501
     assert moved[found].max() <= 0.501 and moved[found].median() < 0.1
-    assert moved[~found].median() > 0.6
+    assert moved[~found].median() > 0.8
 
 
 def test_a_frontal_faces_box_is_about_that_round_its_head() -> None:

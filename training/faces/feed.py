@@ -30,6 +30,13 @@ FOUND_LOOSE = 0.5
 still has the box of before, which is the head's rather than the face's: without this, a network that knew rendered
 profiles in the middle of the face took real ones in the middle of the head for frontal (AUC 0.71 instead of 0.91)."""
 
+LOST_LOOSE = 1.5
+"""Where it found none the box lies up to that far on the way: a head that turns on leaves its face behind. Real ones
+whose crop held an ear and the edge of a cheek were taken for frontal."""
+
+LOST_TIGHT = 0.7
+"""And its side is down to that share: heads have hair, and are larger than rendered ones."""
+
 TURNED = (30.0, 45.0, 60.0)
 """Degrees of yaw from which a picture comes once more in an epoch."""
 
@@ -92,10 +99,14 @@ class Feed:
         return np.array([place for place, own in enumerate(self._pictures.parts) if own == part], np.int64)
 
     def _loosened(self, where: Tensor, generator: torch.Generator) -> Tensor:
-        """(N, 3): boxes somewhere between the face's and the head's, near the latter where no detector saw a face."""
-        first, second = torch.rand(2, len(where), generator=generator)
-        share = torch.where(self._detected[where], FOUND_LOOSE * first * (second < FOUND_LOOSE), first.sqrt())
-        return torch.lerp(self._boxes[where], self._heads[where], share[:, None])
+        """(N, 3): boxes between the face's and the head's, near the latter or beyond where no detector saw a face."""
+        first, second, third = torch.rand(3, len(where), generator=generator)
+        found = self._detected[where]
+        share = torch.where(found, FOUND_LOOSE * first * (second < FOUND_LOOSE), LOST_LOOSE * first.sqrt())
+        places = torch.lerp(self._boxes[where], self._heads[where], share[:, None])
+        sides = torch.lerp(self._boxes[where, 2], self._heads[where, 2], share.clamp_max(1.0))
+        places[:, 2] = sides * torch.where(found, 1.0, 1 - (1 - LOST_TIGHT) * third)
+        return places
 
     def _images(self, index: NDArray[np.int64]) -> Tensor:
         """(N, H, H, 3) uint8; a copy, since the file is mapped for reading only."""
