@@ -15,10 +15,6 @@ ROOT = Path(__file__).parents[2]
 CLIPS = ROOT / "peer" / "clips"
 NAMES = ("ana", "ben", "mei", "omar", "zuri")
 
-BOOTSTRAP = ROOT.parent / "shared" / "models" / "attention.onnx"
-"""A model that says why, though its own card lists no signals; tests that need it skip where it is not."""
-BOOTSTRAP_SIGNALS = ["yaw", "pitch", "closed", "lid_left", "lid_right", "gaze_yaw", "gaze_pitch", "mouth_open"]
-
 
 def truth(clip: str) -> ClipTruth:
     """What is true in the clip of that name."""

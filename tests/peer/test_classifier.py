@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,12 @@ def test_a_fixed_batch_of_one_is_fine(tmp_path: Path) -> None:
 
 def test_the_shipped_model_gives_a_probability() -> None:
     assert 0.0 <= AttentionClassifier(DEFAULT_MODEL).score(crop(128)) <= 1.0
+
+
+def test_the_shipped_model_is_small_and_says_why() -> None:
+    assert DEFAULT_MODEL.stat().st_size <= 2_700_000
+    card = json.loads(DEFAULT_MODEL.with_suffix(".json").read_text())
+    assert (card["precision"], card["signals"]) == ("int8", list(SIGNAL_NAMES))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from peer.leave import Leave
 from peer.perception import calibration
 from peer.perception.calibration import Offset
 from peer.perception.reader import ReaderKind
+from peer.perception.signals import SIGNAL_NAMES
 from signaling.protocol import Label, Mood, Reason
-from tests.peer.clips import BOOTSTRAP, BOOTSTRAP_SIGNALS, CLIPS
+from tests.peer.clips import CLIPS
 from tests.peer.fake_classifier import FakeClassifier, FindingDetector
 from tests.peer.fake_host import FakeSession, running_host
 from tests.peer.onnx_bytes import model, write_model
@@ -61,14 +62,12 @@ def reasons_of(session: FakeSession) -> list[Reason]:
     return [message.reason for message in session.messages if isinstance(message, Mood)]
 
 
-@pytest.mark.skipif(not BOOTSTRAP.exists(), reason="needs ../shared/models, the model that knows why somebody is not")
 async def test_the_reason_is_told_on_the_wire_and_to_the_user_and_the_angle_to_nobody(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    path = write_model(tmp_path / "m.onnx", BOOTSTRAP.read_bytes(), signals=BOOTSTRAP_SIGNALS)
     leave = Leave()
     async with running_host() as host:
-        joining = asyncio.create_task(join(config(host.url, source=str(CLIPS / "ben.mp4"), model=path), leave=leave))
+        joining = asyncio.create_task(join(config(host.url, source=str(CLIPS / "ben.mp4")), leave=leave))
         session = await host.session(0)
         await host.until(lambda: Reason.DOWN in reasons_of(session), 20)
         leave.ask()
@@ -215,7 +214,7 @@ async def test_the_reference_reading_can_be_chosen(beside: FakeClassifier, capsy
 
 
 async def test_a_model_whose_card_promises_too_much_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    path = write_model(tmp_path / "m.onnx", model(), signals=BOOTSTRAP_SIGNALS)
+    path = write_model(tmp_path / "m.onnx", model(), signals=list(SIGNAL_NAMES))
     await until_said(Reason.NO_MODEL, Label.UNKNOWN, model=path)
     errors = [event for event in events(capsys) if event["event"] == "error"]
     assert [event["code"] for event in errors] == ["model_unavailable"]
