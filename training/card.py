@@ -32,6 +32,9 @@ REPORTED = ("accuracy", "balanced_accuracy", "recall", "specificity", "f1", "roc
 LABEL_RULE = "1 = attentive: the engagement of the image's clip, 0 to 3, is 2 or more"
 RENDERED_DATA = "rendered people"
 LICENCE = "not stated: whoever publishes this file sets it, after the licences of the data and of the start weights"
+RENDERED_LICENCE = (
+    "set by whoever publishes this file; the people it learnt from are made of CC0 assets and our own code"
+)
 UNKNOWN_DATA = "unknown"
 UNITS = tuple(f"{signal.name} ({signal.unit})" for signal in SIGNALS)
 
@@ -87,6 +90,11 @@ class Deployment:
             f" {rule.min_gaze_pitch:g} to {rule.max_gaze_pitch:g}; an eye at least {rule.min_lid:.0%} open; eyes that"
             " cannot be seen do not count"
         )
+
+    @property
+    def licence(self) -> str:
+        """What is known of it."""
+        return RENDERED_LICENCE if self.rendered else LICENCE
 
     @property
     def precision(self) -> str:
@@ -159,7 +167,7 @@ def short_card(deployment: Deployment, sha256: str) -> dict[str, Any]:
         "split_sha256": splits.sha256,
         "made_from": {"file": deployment.origin.file, "sha256": deployment.origin.sha256},
         "made_with": versions(),
-        "licence": LICENCE,
+        "licence": deployment.licence,
         "sha256": sha256,
     }
 
@@ -245,7 +253,7 @@ def _details(deployment: Deployment, card: Mapping[str, Any]) -> str:
             ("Output", "`(N,)` probability of *attentive*; normalisation, temperature and sigmoid are inside"),
             *([("Second output", f"`(N, {len(NAMES)})` signals: {', '.join(UNITS)}")] if deployment.signals else []),
             ("Made with", f"`edgeattend train`, {packages}"),
-            ("Licence", LICENCE),
+            ("Licence", deployment.licence),
         ],
         words=(0, 1),
     )

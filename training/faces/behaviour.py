@@ -29,12 +29,12 @@ TWINS = (
     (Mode.AWAY, Mode.CLOSED, 0.03, False),
     (Mode.GAZE_OFF, Mode.HALF, 0.02, True),
 )
-"""First image, second image, share of the twins, whether they share a scene. A fifth of all is averted gaze."""
+"""First image, second image, share of the twins, whether they share a scene. A fifth of these images is averted gaze."""
 
 HARD_FROM = 1_000_000
 """Images from this number on show what the others show too rarely: profiles, heads thrown back, laughing people whose
-eyes are narrow and open beside shut ones. A network that saw the others alone took real profiles for faces and real
-narrow eyes for shut ones."""
+eyes are narrow and open beside shut ones. A network that saw the others alone took real profiles for frontal faces and
+real narrow eyes for shut ones."""
 
 HARD_TWINS = (
     (Mode.ATTENTIVE, Mode.CLOSED, 0.35, True),
