@@ -29,7 +29,7 @@ TWINS = (
     (Mode.AWAY, Mode.CLOSED, 0.03, False),
     (Mode.GAZE_OFF, Mode.HALF, 0.02, True),
 )
-"""First image, second image, share of the twins, whether they share a scene. A fifth of these images is averted gaze."""
+"""First image, second image, share of the twins, whether they share a scene. A fifth of these is averted gaze."""
 
 HARD_FROM = 1_000_000
 """Images from this number on show what the others show too rarely: profiles, heads thrown back, laughing people whose
