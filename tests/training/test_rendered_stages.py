@@ -177,6 +177,22 @@ def test_the_browsers_model_is_made_once_and_is_small(small: Path, monkeypatch: 
         browser.make_browser_model(cells, load_splits(small), Recovery(2, 1e-3), 0.9)
 
 
+def test_channels_go_step_by_step_with_training_between(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = Cells(small, load_splits(small), Recovery(), device=torch.device("cpu"), workers=0)
+    trained: list[tuple[int, int]] = []
+
+    def train(_: Cells, pruned: torch.nn.Module, base: torch.nn.Module, recovery: Recovery, **__: object) -> None:
+        trained.append((recovery.epochs, count(pruned)))
+        assert count(base) == count(load_checkpoint(small / MODEL).model)
+
+    monkeypatch.setattr(Cells, "train", train)
+    found = browser.prune_gradually(cells, Recovery(12), 0.8)
+    assert [epochs for epochs, _ in trained] == [3, 3, 6]
+    assert trained[0][1] > 2 * trained[1][1] > 4 * trained[2][1]
+    at_once = prune_structural(load_checkpoint(small / MODEL).model, 0.8)
+    assert count(found) == pytest.approx(count(at_once), rel=0.05)
+
+
 def test_a_file_that_is_too_large_for_browsers_is_refused(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(browser, "MOST_BYTES", 100_000)
     cells = Cells(small, load_splits(small), Recovery(), device=torch.device("cpu"), workers=0)
