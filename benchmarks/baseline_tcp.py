@@ -18,7 +18,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from load_peer import read_clip
+from load_peer import PEOPLE, read_clip
 from numpy.typing import NDArray
 from processes import say, usage_now
 
@@ -195,9 +195,7 @@ class TcpClient:
 
 def take_part(pipe: Connection, address: tuple[str, int], count: int, fps: int) -> None:
     """A process of its own: says the join times of `count` clients, then answers `counters`."""
-    clips = [
-        [encode(frame) for frame in read_clip(clip, 640, 480, 60)] for clip in ("ana", "ben", "mei", "omar", "zuri")
-    ]
+    clips = [[encode(frame) for frame in read_clip(person, 640, 480, 60)] for person in PEOPLE]
     clients = []
     joins = []
     for index in range(count):

@@ -26,14 +26,13 @@ from statistics import median
 import aiohttp
 import baseline_relay
 import baseline_tcp
-from load_peer import EncodedTrack, LoadPeer, encode_clip
+from load_peer import PEOPLE, EncodedTrack, LoadPeer, encode_clip
 from processes import Child, ChildFailed, Usage, answer_questions, say, usage
 
 from host.renderer import GridConfig
 from peer.sender import fit
 from signaling.server import ServeConfig, running
 
-CLIPS = ("ana", "ben", "mei", "omar", "zuri")
 CAMERA = (640, 480)
 """What participants send unless the host is asked, in pixels."""
 
@@ -91,7 +90,7 @@ def take_part(pipe: Connection, url: str, token: str, numbers: range, fps: int) 
     """Participants in a process of their own: says their join times, then answers `counters` and `send_asked`."""
 
     async def work() -> None:
-        clips = [encode_clip(*CAMERA, fps, CAMERA_KBPS, clip=clip) for clip in CLIPS]
+        clips = [encode_clip(*CAMERA, fps, CAMERA_KBPS, clip=clip) for clip in PEOPLE]
         peers: list[LoadPeer] = []
         tracks: list[EncodedTrack] = []
 
@@ -104,16 +103,16 @@ def take_part(pipe: Connection, url: str, token: str, numbers: range, fps: int) 
             asked = peers[0].asked
             assert asked is not None, "the host asked for no size"
             size = fit(*CAMERA, asked)
-            again = [encode_clip(*size, asked.fps, asked.kbps, clip=clip) for clip in CLIPS]
+            again = [encode_clip(*size, asked.fps, asked.kbps, clip=clip) for clip in PEOPLE]
             for number, track in zip(numbers, tracks, strict=True):
-                track.replace(again[number % len(CLIPS)])
+                track.replace(again[number % len(PEOPLE)])
             return *size, asked.kbps
 
         try:
             async with aiohttp.ClientSession() as http:
                 joins = []
                 for number in numbers:
-                    tracks.append(EncodedTrack(clips[number % len(CLIPS)], fps))
+                    tracks.append(EncodedTrack(clips[number % len(PEOPLE)], fps))
                     peers.append(LoadPeer(tracks[-1]))
                     await peers[-1].join(http, f"{url}?name=Person+{number}", token)
                     joins.append(await peers[-1].wait_for_grid(JOIN_S))

@@ -23,6 +23,8 @@ from signaling.protocol import CHANNEL_LABEL, Label, Mood, Ping, Pong, Reason, S
 Pixels = NDArray[Any]
 
 CLIPS = Path(__file__).parent.parent / "peer" / "clips"
+PEOPLE = ("ana", "ben", "mei", "omar", "zuri")
+"""Who the demo clips show."""
 
 
 def read_clip(clip: str, width: int, height: int, frames: int) -> Iterator[Pixels]:

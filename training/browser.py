@@ -24,7 +24,7 @@ VARIANT = "browser"
 CHECKPOINT, ONNX = "browser_pruned.pth", "browser_pruned_fp32.onnx"
 
 RATIO = 0.8
-"""Share of the channels that go: 107,078 parameters stay, 0.48 MB; 0.75 makes 0.71 MB."""
+"""Share of the channels that go: 105,949 parameters stay, 0.48 MB; 0.75 makes 0.71 MB."""
 
 EPOCHS = 40
 STEPS = 3
@@ -76,11 +76,11 @@ def prune_gradually(cells: Cells, recovery: Recovery, ratio: float) -> nn.Module
     base = load_checkpoint(cells.run / MODEL_FILE).model
     steps = min(STEPS, recovery.epochs)
     share = 1 - (1 - ratio) ** (1 / steps)
-    short = recovery.epochs // (steps + 1) or 1
+    epochs = [recovery.epochs // (steps + 1) or 1] * (steps - 1)
+    epochs.append(recovery.epochs - sum(epochs))
     model: nn.Module = base
-    for step in range(steps):
-        epochs = short if step + 1 < steps else recovery.epochs - short * (steps - 1)
+    for step, each in enumerate(epochs, 1):
         model = prune_structural(model, share).to(cells.device)
-        progress = f"{VARIANT}, step {step + 1}/{steps}"
-        cells.train(model, base, replace(recovery, epochs=epochs), progress=progress)
+        progress = f"{VARIANT}, step {step}/{steps}"
+        cells.train(model, base, replace(recovery, epochs=each), progress=progress)
     return model
