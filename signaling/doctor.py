@@ -1,4 +1,4 @@
-"""What `edgeattend doctor` looks at for the server: its secret, port, pages and certificate."""
+"""What `edgeattend doctor` looks at for the server: its secret, port, pages, browser inference and certificate."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pathlib import Path
 
 from cryptography import x509
 
+from signaling import ort
 from signaling.check import Check, Verdict
 from signaling.errors import ConfigInvalid
 from signaling.http import STATIC
 from signaling.network import routed_address
 from signaling.tokens import load_secret
 
+MODELS = ("attention.onnx", "attention.json", "face.onnx", "face.json")
 PAGES = ("room.html", "host.html", "error.html")
 REFERENCE = re.compile(r"""(?:src|href|from|import)[=( ]*["'](?:/static/|\./)([\w.-]+)["']""")
 """How a page or module names another file of ours."""
@@ -22,7 +24,7 @@ REFERENCE = re.compile(r"""(?:src|href|from|import)[=( ]*["'](?:/static/|\./)([\
 
 def checks(secret_file: Path, bind: str, port: int, tls_cert: Path | None) -> list[Check]:
     """Every check of the server's side."""
-    return [_secret(secret_file), _port(bind, port), _pages(), _certificate(tls_cert), _network()]
+    return [_secret(secret_file), _port(bind, port), _pages(), _inference(), _certificate(tls_cert), _network()]
 
 
 def _secret(path: Path) -> Check:
@@ -61,6 +63,20 @@ def _pages() -> Check:
         found = f"missing: {', '.join(sorted(missing))}"
         return Check("browser files", Verdict.FAILED, found, "install EdgeAttend again")
     return Check("browser files", Verdict.OK, f"{len(seen)} files")
+
+
+def _inference() -> Check:
+    """What browsers need to work out a label; without it they take part without one."""
+    remedy = f"in {ort.ROOT}: {ort.INSTALL} (Debian: apt install npm)"
+    lacking = [f"onnxruntime-web's {name}" for name in ort.missing()]
+    lacking += [f"models/{name}" for name in MODELS if not (STATIC / "models" / name).is_file()]
+    if lacking:
+        found = f"browsers join without a label, missing: {', '.join(lacking)}"
+        return Check("browser inference", Verdict.WARNING, found, remedy)
+    wanted, found = ort.pinned(), ort.installed()
+    if wanted is not None and found != wanted:
+        return Check("browser inference", Verdict.WARNING, f"onnxruntime-web {found}, {wanted} was tested", remedy)
+    return Check("browser inference", Verdict.OK, f"onnxruntime-web {found} and the models")
 
 
 def _certificate(path: Path | None) -> Check:

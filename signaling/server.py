@@ -17,7 +17,7 @@ from aiohttp import web
 
 from host.renderer import GridConfig, check_grid
 from host.room import Event
-from signaling import views, whip
+from signaling import ort, views, whip
 from signaling.directory import Directory, check_room_name, open_rooms
 from signaling.errors import ConfigInvalid, PortTaken
 from signaling.http import (
@@ -102,6 +102,7 @@ def make_app(directory: Directory, authority: TokenAuthority) -> web.Application
             web.get("/r/{room}/history.csv", views.history),
             web.get("/healthz", views.health),
             web.get("/metrics", views.metrics),
+            web.get("/ort/{file}", ort.serve),
             web.static("/static", STATIC),
         ]
     )
