@@ -3,7 +3,7 @@
 import { byId, setText } from "./dom.js";
 import { icon } from "./icons.js";
 
-/** @typedef {import("./whep.js").WhepState} StageState */
+/** @typedef {import("./connection.js").ConnectionState} StageState */
 /** @typedef {import("./icons.js").IconName} IconName */
 
 /** @type {Record<StageState, {text: string, icon: IconName, title: string}>} */
