@@ -59,11 +59,11 @@ class Cells:
     def __init__(
         self, run: Path, splits: Splits, recovery: Recovery, *, device: torch.device, workers: int | None
     ) -> None:
-        self.run = run
+        self._run = run
         self._base = run / MODEL_FILE
         self._splits = splits
         self._recovery = recovery
-        self.device = device
+        self._device = device
         self._workers = workers
         self._validation = read_crops(run, splits["val"])
         self._settings = {**asdict(recovery), "model_sha256": sha256_of(self._base), "split_sha256": splits.sha256}
@@ -84,34 +84,13 @@ class Cells:
         model = load_checkpoint(self._base).model
         pruned = prune_unstructured(model, ratio) if method is Method.UNSTRUCTURED else prune_structural(model, ratio)
         before = self._keep(pruned, method, ratio, finetuned=False)
-        pruned.to(self.device)
+        pruned.to(self._device)
         held = hold_zeros(pruned) if method is Method.UNSTRUCTURED else None
-        self.train(pruned, model, self._recovery, progress=f"{method} {ratio:.0%}", after_step=held)
+        self._train(pruned, model, progress=f"{method} {ratio:.0%}", after_step=held)
         outcomes = [before, self._keep(pruned, method, ratio, finetuned=True)]
         values = [asdict(outcome) for outcome in outcomes]
         write_json(self._path(method, ratio, ".json"), {"settings": self._settings, "outcomes": values})
         return outcomes
-
-    def train(
-        self,
-        pruned: nn.Module,
-        base: nn.Module,
-        recovery: Recovery,
-        *,
-        progress: str,
-        after_step: Callable[[], None] | None = None,
-    ) -> None:
-        """Let `pruned`, which is on the device, recover: on labels, or on signals with `base` as its teacher."""
-        options: dict[str, Any] = {
-            **asdict(recovery), "device": self.device, "batch_size": BATCH, "after_step": after_step,
-            "progress": progress,
-        }  # fmt: skip
-        if has_signals(pruned) and has_pictures(self.run):
-            assert isinstance(pruned, AttentiveMobileNetV2)
-            assert isinstance(base, AttentiveMobileNetV2)
-            recover(pruned, base, self.run, self._splits, **options)
-        else:
-            finetune(pruned, self.run, self._splits, workers=self._workers, **options)
 
     def checkpoint(self, outcome: Outcome) -> Path:
         """The file of this pruned model, made again where it is gone. Raises `TrainingFailed`."""
@@ -150,13 +129,33 @@ class Cells:
 
     def delete_checkpoints(self) -> None:
         """Free the disk: nine ratios leave 200 MB."""
-        for path in (self.run / FOLDER).glob("*.pth"):
+        for path in (self._run / FOLDER).glob("*.pth"):
             path.unlink()
 
     def forget(self) -> None:
         """Do every cell again."""
-        for path in (self.run / FOLDER).glob("*.json"):
+        for path in (self._run / FOLDER).glob("*.json"):
             path.unlink()
+
+    def _train(
+        self,
+        pruned: nn.Module,
+        base: nn.Module,
+        *,
+        progress: str,
+        after_step: Callable[[], None] | None = None,
+    ) -> None:
+        """Let `pruned`, which is on the device, recover: on labels, or on signals with `base` as its teacher."""
+        options: dict[str, Any] = {
+            **asdict(self._recovery), "device": self._device, "batch_size": BATCH, "after_step": after_step,
+            "progress": progress,
+        }  # fmt: skip
+        if has_signals(pruned) and has_pictures(self._run):
+            assert isinstance(pruned, AttentiveMobileNetV2)
+            assert isinstance(base, AttentiveMobileNetV2)
+            recover(pruned, base, self._run, self._splits, **options)
+        else:
+            finetune(pruned, self._run, self._splits, workers=self._workers, **options)
 
     def _keep(self, model: nn.Module, method: Method, ratio: float, *, finetuned: bool) -> Outcome:
         path = self._checkpoint(method, ratio, finetuned=finetuned)
@@ -168,4 +167,4 @@ class Cells:
         return self._path(method, ratio, "_ft.pth" if finetuned else "_no_ft.pth")
 
     def _path(self, method: Method, ratio: float, end: str) -> Path:
-        return self.run / FOLDER / f"{method}_{round(100 * ratio)}{end}"
+        return self._run / FOLDER / f"{method}_{round(100 * ratio)}{end}"

@@ -27,7 +27,7 @@ RENDERED_CROP_SCALE = 1.25
 app = typer.Typer(
     help="From videos, or rendered people, to the model that a device runs. Stages, in order: prepare, fit, evaluate,"
     " quantize, prune, compare, export; `all` runs them one after the other. `render` makes the rendered people before"
-    " them, `check` shows real ones to what came out.",
+    " them, `face` trains the face detector on them, `check` shows real ones to what came out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -55,7 +55,7 @@ def run_all(
     per_class: Annotated[int | None, typer.Option(min=3, help="As for prepare.")] = None,
     weights: Annotated[str, typer.Option(help="As for fit.")] = "auto",
     minutes: Annotated[float | None, typer.Option(min=0.1, help="As for fit, of rendered people.")] = None,
-    browser_to: Annotated[Path | None, typer.Option(help="As for export, of rendered people.")] = None,
+    browser_to: Annotated[Path | None, typer.Option(help="As for export.")] = None,
     device: Device = "auto",
     precision: Arithmetic = Precision.AUTO,
     quick: Quick = False,
@@ -184,12 +184,14 @@ def fit(
 
         if quick and has_pictures(out):
             epochs, minutes = 1, None
+        elif quick:
+            head_epochs = finetune_epochs = scratch_epochs = 1
         run(
             FitConfig(
                 out=out, weights=weights, init=init, epochs=epochs, minutes=minutes, learning_rate=learning_rate,
-                head_epochs=1 if quick else head_epochs, finetune_epochs=1 if quick else finetune_epochs,
-                scratch_epochs=1 if quick else scratch_epochs, batch_size=batch_size, device=device,
-                precision=precision.value, workers=workers, seed=seed, force=force,
+                head_epochs=head_epochs, finetune_epochs=finetune_epochs, scratch_epochs=scratch_epochs,
+                batch_size=batch_size, device=device, precision=precision.value, workers=workers, seed=seed,
+                force=force,
             )
         )  # fmt: skip
 
@@ -249,14 +251,6 @@ def prune(
         float | None,
         typer.Option(min=1e-8, help="Of the recovery training; by default the reference's 5e-5, rendered people 1e-3."),
     ] = None,
-    browser_ratio: Annotated[
-        float | None,
-        typer.Option(min=0.1, max=0.98, help="Rendered people: share to prune for the browsers' model; 0.8."),
-    ] = None,
-    browser_epochs: Annotated[
-        int | None,
-        typer.Option(min=0, help="Rendered people: recovery of the browsers' model; 40, and 0 for no model."),
-    ] = None,
     device: Device = "auto",
     precision: Arithmetic = Precision.AUTO,
     workers: Workers = None,
@@ -264,21 +258,14 @@ def prune(
     seed: Seed = 42,
     force: Force = False,
 ) -> None:
-    """Unstructured and structural pruning, each with and without fine-tuning, over many ratios.
-
-    Of rendered people also a model for browsers, pruned far and trained long.
-    """
+    """Unstructured and structural pruning, each with and without fine-tuning, over many ratios."""
     with training_packages():
-        from training import browser
         from training.prune import PruneConfig, parse_ratios, run
 
-        if browser_epochs is None:
-            browser_epochs = 1 if quick else browser.EPOCHS
         run(
             PruneConfig(
                 out=out, ratios=parse_ratios(ratios, quick=quick), finetune_epochs=1 if quick else finetune_epochs,
-                learning_rate=learning_rate, browser_ratio=browser_ratio or browser.RATIO,
-                browser_epochs=browser_epochs, device=device, precision=precision.value, workers=workers, seed=seed,
+                learning_rate=learning_rate, device=device, precision=precision.value, workers=workers, seed=seed,
                 force=force,
             )
         )  # fmt: skip
@@ -306,7 +293,7 @@ def export(
     ] = None,
     to: Annotated[Path | None, typer.Option(help="Where to put attention.onnx; by default the run folder.")] = None,
     browser_to: Annotated[
-        Path | None, typer.Option(help="Rendered people: where to put attention-small.onnx, the browsers' model, too.")
+        Path | None, typer.Option(help="Where to put the browsers' attention.onnx: the same network in FP32.")
     ] = None,
     force: Force = False,
 ) -> None:
@@ -315,6 +302,27 @@ def export(
         from training.export import ExportConfig, run
 
         run(ExportConfig(out=out, variant=variant, to=to, browser_to=browser_to, force=force))
+
+
+@app.command()
+def face(
+    out: Out,
+    to: Annotated[
+        list[Path] | None, typer.Option(help="Where to put face.onnx besides the run folder; again for more.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Of 32 scenes each.")] = 10_000,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes that cut people out; by default one per core.")
+    ] = None,
+    quick: Quick = False,
+    seed: Seed = 42,
+    force: Force = False,
+) -> None:
+    """Rendered people: train the face detector that peers and browsers run before the attention model."""
+    with training_packages():
+        from training.face import FaceConfig, run
+
+        run(FaceConfig(out=out, to=to or (), steps=20 if quick else steps, jobs=jobs, seed=seed, force=force))
 
 
 @app.command()

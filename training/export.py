@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import typer
 from numpy.typing import NDArray
 
 from peer.perception.classifier import AttentionClassifier
-from training.browser import VARIANT as BROWSER
+from signaling.errors import ConfigInvalid
 from training.calibration import (
     CALIBRATION_FILE,
     Calibration,
@@ -32,23 +32,35 @@ from training.choice import COMPARISON_FILE, choose, load_comparison
 from training.dataset import CropDataset, loader, plain_transform, predict_logits, read_crops
 from training.errors import TrainingFailed
 from training.faces.pictures import has_pictures
-from training.files import write_bytes, write_json, write_text
+from training.files import sha256_of, write_bytes, write_json, write_text
+from training.half import halve_weights
 from training.images import read_crop
 from training.model import has_signals, load_checkpoint
 from training.splits import SPLITS_FILE, Splits, load_splits
 from training.stage import Stage, command, name_in, read_record
 from training.timing import one_thread
-from training.variants import BASELINE, Variant, Variants, collect_variants, load_scorer, score_all
+from training.variants import (
+    BASELINE,
+    Variant,
+    Variants,
+    check_unchanged,
+    collect_variants,
+    load_scorer,
+    score_all,
+)
 
 MODEL_NAME, CARD_NAME, MODEL_CARD = "attention.onnx", "attention.json", "model-card.md"
-SMALL_STEM = "attention-small"
-"""Of the browsers' file and card, which lie beside the pages that load them."""
+HALF_FILE = "attentive_half.onnx"
+"""In the run folder: the browsers' model, which lies beside the pages that load it as attention.onnx, too."""
 
 PARITY_CROPS = 512
 AND_SOUND = ", and that say what PyTorch says"
 
 MAX_DIFFERENCE_FP32 = 0.001
 """Of a probability: ten times what float32 rounding makes of it."""
+
+MAX_DIFFERENCE_HALF = 0.01
+"""For weights in half precision: six times what their rounding makes of it (0.0016 on 3,248 crops)."""
 
 MIN_AGREEMENT, MAX_MEAN_DIFFERENCE = 0.95, 0.05
 """For INT8: a sound conversion stays far inside (0.99 and 0.01 are usual); a broken one is far outside."""
@@ -61,7 +73,7 @@ class ParityFailed(TrainingFailed):
 @dataclass(frozen=True)
 class ExportConfig:
     """`variant`: its name in comparison.json, None to choose; `to`: folder of attention.onnx, None is `out`;
-    `browser_to`: folder of attention-small.onnx, None for none."""
+    `browser_to`: folder of the browsers' attention.onnx, which has half-precision weights; None for none."""
 
     out: Path
     variant: str | None = None
@@ -71,14 +83,15 @@ class ExportConfig:
 
 
 def run(config: ExportConfig) -> None:
-    """Choose, verify, write. Raises `TrainingFailed`, and `ModelUnavailable` where a participant would."""
+    """Choose, verify, write. Raises `TrainingFailed`, `ConfigInvalid`, and `ModelUnavailable` where a peer would."""
     out, target = config.out, config.to or config.out
+    if config.browser_to is not None and config.browser_to.resolve() == target.resolve():
+        raise ConfigInvalid(f"expected --browser-to in another folder than the peers' {MODEL_NAME}, got {target} twice")
     comparison = load_comparison(out)
     choice = choose(comparison["variants"], config.variant)
     variants = collect_variants(out)
     candidates = [variants[name] for name in choice.names]
-    small = for_browsers(variants) if config.browser_to is not None else None
-    wanted = [*candidates, *([small] if small else [])]
+    wanted = [*candidates, *([] if config.browser_to is None else [fp32_of(variants, each) for each in candidates])]
     files = dict.fromkeys(file for each in wanted for file in (each.file, variants[each.origin].file))
     inputs = [out / name for name in (COMPARISON_FILE, SPLITS_FILE, CALIBRATION_FILE, *files)]
     settings = {"variant": config.variant, "to": name_in(out, target)}
@@ -93,31 +106,44 @@ def run(config: ExportConfig) -> None:
     typer.echo("\n".join(choice.table))
     with one_thread():
         deployment = first_sound(out, variants, candidates, splits, choice.rule)
-        why = "it is the one for browsers"
-        little = None if small is None else examine(out, small, variants[small.origin], splits, why)
+        paged = None if config.browser_to is None else for_browsers(out, variants, deployment)
     stage.forget()
     card = place(out, target, deployment)
     write_text(out / MODEL_CARD, model_card(deployment, card, comparison))
     outputs = [target / MODEL_NAME, target / CARD_NAME, out / MODEL_CARD]
     results = {"chosen": deployment.variant.name, "rule": choice.rule, "candidates": list(choice.table), "card": card}
-    if little is not None and config.browser_to is not None:
-        results["browser_card"] = place(out, config.browser_to, little, SMALL_STEM)
-        outputs += [config.browser_to / f"{SMALL_STEM}{suffix}" for suffix in (".onnx", ".json")]
+    if paged is not None and config.browser_to is not None:
+        results["browser_card"] = place(out, config.browser_to, paged)
+        outputs += [out / HALF_FILE, config.browser_to / MODEL_NAME, config.browser_to / CARD_NAME]
     stage.complete(outputs=outputs, results=results)
     typer.echo(f"written: {target / MODEL_NAME} ({deployment.size_bytes / 1e6:.2f} MB), its card, {out / MODEL_CARD}")
-    if little is not None and config.browser_to is not None:
-        typer.echo(f"written: {config.browser_to / SMALL_STEM}.onnx ({little.size_bytes / 1e6:.2f} MB) and its card")
+    if paged is not None and config.browser_to is not None:
+        typer.echo(f"written: {config.browser_to / MODEL_NAME} ({paged.size_bytes / 1e6:.2f} MB) and its card")
     typer.echo(f"try it: edgeattend join URL --name NAME --model {target / MODEL_NAME}")
 
 
-def for_browsers(variants: Variants) -> Variant:
-    """Their model. Raises `TrainingFailed` where `prune` has made none."""
-    name = f"{BROWSER}_onnx_fp32"
-    if name not in {variant.name for variant in variants.all}:
-        raise TrainingFailed(
-            f"expected the variant {name} for --browser-to, got none: `prune` makes it for a run of rendered people"
-        )
-    return variants[name]
+def for_browsers(out: Path, variants: Variants, peers: Deployment) -> Deployment:
+    """The network that `peers` have, with their temperature and threshold, in FP32 and half the bytes.
+
+    Raises `ParityFailed`, `TrainingFailed`.
+    """
+    fp32 = fp32_of(variants, peers.variant)
+    check_unchanged(out, fp32)
+    halve_weights(out / fp32.file, out / HALF_FILE)
+    half = replace(
+        fp32,
+        name=f"{fp32.name.removesuffix('fp32')}half",
+        title=f"{fp32.title}, weights in half precision",
+        file=HALF_FILE,
+        stage="export",
+        sha256=sha256_of(out / HALF_FILE),
+    )
+    return examine(out, half, peers.origin, peers.splits, peers.rule, calibration=peers.calibration)
+
+
+def fp32_of(variants: Variants, variant: Variant) -> Variant:
+    """The ONNX file that an INT8 one was made from; an FP32 one itself. Raises `TrainingFailed`."""
+    return variants[variant.name.replace("onnx_int8", "onnx_fp32")]
 
 
 def check_comparison(comparison: dict[str, Any], variants: Variants, splits: Splits) -> None:
@@ -148,9 +174,14 @@ def first_sound(out: Path, variants: Variants, candidates: Sequence[Variant], sp
     raise refused
 
 
-def examine(out: Path, variant: Variant, origin: Variant, splits: Splits, rule: str) -> Deployment:
-    """Everything about the file that the cards tell. Raises `ParityFailed`, `TrainingFailed`."""
-    calibration = calibrate(out, variant, origin, splits)
+def examine(
+    out: Path, variant: Variant, origin: Variant, splits: Splits, rule: str, *, calibration: Calibration | None = None
+) -> Deployment:
+    """Everything about the file that the cards tell. `calibration`: None for its own.
+
+    Raises `ParityFailed`, `TrainingFailed`.
+    """
+    calibration = calibration or calibrate(out, variant, origin, splits)
     scorer = load_scorer(out, variant, calibration.temperature)
     samples = [*splits["val"], *splits["test"]]
     evenly = np.linspace(0, len(samples) - 1, min(PARITY_CROPS, len(samples))).astype(int)
@@ -214,12 +245,13 @@ def compare_scores(own: NDArray[np.float64], expected: NDArray[np.float64], thre
 
 def check_parity(variant: Variant, parity: Parity) -> None:
     """Raise `ParityFailed` when a file does not say what the model says that it was made from; also for NaN."""
-    if variant.name.endswith("fp32"):
-        fine = parity.max_difference <= MAX_DIFFERENCE_FP32
-        limits = f"probabilities within {MAX_DIFFERENCE_FP32} of"
-    else:
+    if variant.name.endswith("int8"):
         fine = parity.label_agreement >= MIN_AGREEMENT and parity.mean_difference <= MAX_MEAN_DIFFERENCE
         limits = f"{MIN_AGREEMENT:.0%} of the labels, and probabilities within {MAX_MEAN_DIFFERENCE} on average, of"
+    else:
+        most = MAX_DIFFERENCE_HALF if variant.name.endswith("half") else MAX_DIFFERENCE_FP32
+        fine = parity.max_difference <= most
+        limits = f"probabilities within {most} of"
     if not fine:
         raise ParityFailed(
             f"expected {variant.file} to give {limits} the PyTorch model, got {parity.label_agreement:.1%} of the"
@@ -228,8 +260,8 @@ def check_parity(variant: Variant, parity: Parity) -> None:
         )
 
 
-def place(out: Path, target: Path, deployment: Deployment, stem: str = Path(MODEL_NAME).stem) -> dict[str, Any]:
-    """Put model and card into `target`, named `stem`, once a participant's classifier has run them; returns the card.
+def place(out: Path, target: Path, deployment: Deployment) -> dict[str, Any]:
+    """Put model and card into `target` once a participant's classifier has run them; returns the card.
 
     Raises `TrainingFailed` and `ModelUnavailable`; then `target` is as it was.
     """
@@ -240,12 +272,11 @@ def place(out: Path, target: Path, deployment: Deployment, stem: str = Path(MODE
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target, prefix=".export.") as name:
             aside = Path(name)
-            model_name, card_name = f"{stem}.onnx", f"{stem}.json"
-            write_bytes(aside / model_name, model)
-            write_json(aside / card_name, card)
-            score = AttentionClassifier(aside / model_name).score(crop)
-            (aside / card_name).replace(target / card_name)
-            (aside / model_name).replace(target / model_name)
+            write_bytes(aside / MODEL_NAME, model)
+            write_json(aside / CARD_NAME, card)
+            score = AttentionClassifier(aside / MODEL_NAME).score(crop)
+            (aside / CARD_NAME).replace(target / CARD_NAME)
+            (aside / MODEL_NAME).replace(target / MODEL_NAME)
     except OSError as error:
         raise TrainingFailed(f"expected to be allowed to write in {target}, got: {error.strerror or error}") from error
     typer.echo(f"a participant's classifier loads it and gives a test crop {score:.3f}")

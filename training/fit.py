@@ -154,6 +154,13 @@ def check_options(config: FitConfig, *, rendered: bool) -> None:
             f"expected {', '.join(given)} for a run of rendered people only, got {config.out} without"
             " pictures: run `prepare --faces` first, or give --scratch-epochs, --head-epochs, --finetune-epochs"
         )
+    stages = ("scratch_epochs", "head_epochs", "finetune_epochs")
+    changed = [name for name in stages if getattr(config, name) != getattr(FitConfig, name)]
+    if rendered and changed:
+        raise TrainingFailed(
+            f"expected {', '.join('--' + name.replace('_', '-') for name in changed)} for a run of videos only, got"
+            f" {config.out} with pictures, which has one stage: give --epochs or --minutes"
+        )
     if config.epochs is not None and config.minutes is not None:
         raise TrainingFailed("expected --epochs or --minutes, got both: take one")
 

@@ -1,14 +1,14 @@
 """The stage `prune`: both kinds of pruning at every ratio, each with and without fine-tuning, as in chapter 6.
 
 The best of each series is kept under the reference's name; the structural ones also as ONNX files, FP32 and INT8.
-A run of rendered people recovers on signals, under the full model, and gets one model more: `training.browser`.
+A run of rendered people recovers on signals, under the full model.
 A command that was killed goes on with the cells that are missing.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,12 @@ import typer
 from tqdm import tqdm
 
 from signaling.errors import ConfigInvalid
-from training import browser
 from training.calibration import fit_temperature
 from training.cells import Cells, Recovery
 from training.dataset import read_crops
 from training.faces.pictures import has_pictures
 from training.faces.recover import RATE
-from training.files import remove, write_bytes
+from training.files import write_bytes
 from training.model import MODEL_FILE, has_signals, load_checkpoint
 from training.onnx_model import export_onnx, quantize_onnx
 from training.splits import SPLITS_FILE, Splits, load_splits
@@ -62,16 +61,13 @@ class PruneConfig:
     """`ratios`: shares to prune, each in 0..1. `learning_rate` and `finetune_epochs`: of the recovery training; None
     is the reference's rate, or for a run of rendered people `training.faces.recover.RATE`.
 
-    `out`: the run folder. `workers`: processes that load images, None for the default. `browser_ratio`,
-    `browser_epochs`: of the model for browsers, which only runs of rendered people have; no epochs, no model.
+    `out`: the run folder. `workers`: processes that load images, None for the default.
     """
 
     out: Path
     ratios: tuple[float, ...] = RATIOS
     finetune_epochs: int = 3
     learning_rate: float | None = None
-    browser_ratio: float = browser.RATIO
-    browser_epochs: int = browser.EPOCHS
     device: str = "auto"
     precision: str = "auto"
     workers: int | None = None
@@ -107,10 +103,7 @@ def run(config: PruneConfig) -> None:
     )
     rate = config.learning_rate or (RATE if rendered else LABELS_RATE)
     recovery = Recovery(config.finetune_epochs, rate, resolve_precision(config.precision, device), config.seed)
-    small = replace(recovery, epochs=config.browser_epochs) if rendered and config.browser_epochs else None
     settings = {"ratios": list(config.ratios), **asdict(recovery)}
-    if small is not None:
-        settings |= {"browser_ratio": config.browser_ratio, "browser_epochs": small.epochs}
     stage = Stage(out, "prune", settings, [out / MODEL_FILE, out / SPLITS_FILE])
     if not config.force and stage.is_current():
         typer.echo(f"`prune` is done already: {out / REPORT} (--force does it again)")
@@ -121,7 +114,6 @@ def run(config: PruneConfig) -> None:
     cells = Cells(out, splits, recovery, device=device, workers=config.workers)
     if config.force:
         cells.forget()
-        remove(out / browser.CHECKPOINT)
     finetuning = describe(recovery, len(splits["train"]), rendered=rendered)
     typer.echo(f"Fine-tuning: {finetuning}")
     baseline = cells.measure(out / MODEL_FILE)
@@ -130,8 +122,6 @@ def run(config: PruneConfig) -> None:
     tables = write_results(out, outcomes, baseline, finetuning)
     variants = keep_best(out, cells, best, baseline)
     variants += export_best(out, cells, splits, variants, config.seed)
-    if small is not None:
-        variants += browser.make_browser_model(cells, splits, small, config.browser_ratio)
     cells.delete_checkpoints()
     stage.complete(
         outputs=[*tables, *(out / variant["file"] for variant in variants)],

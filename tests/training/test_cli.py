@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 
 from signaling.errors import ConfigInvalid
 from tests.training.conftest import ROOT
-from training import browser
 from training.cli import app, main
 from training.faces.fit import EPOCHS, GUIDE_EPOCHS
 from training.faces.plan import PEAK_RATE
@@ -135,16 +134,26 @@ def test_a_quick_fit_is_one_epoch_of_rendered_people_too(told: Told, rendered: P
     quick = invoked(told, rendered, "fit", "--quick", "--minutes", 30)
     assert (quick.epochs, quick.minutes) == (1, None)
     (tmp_path / "videos").mkdir()
-    assert invoked(told, tmp_path / "videos", "fit", "--quick").epochs is None
+    of_videos = invoked(told, tmp_path / "videos", "fit", "--quick")
+    assert of_videos.epochs is None
+    assert (of_videos.head_epochs, of_videos.finetune_epochs, of_videos.scratch_epochs) == (1, 1, 1)
+
+
+def test_fit_refuses_the_stages_of_videos_for_rendered_people(
+    rendered: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ("--head-epochs", 3, "--scratch-epochs", 0)
+    assert exit_code(monkeypatch, "fit", "--out", rendered, "--weights", "none", *given) == 1
+    said = capsys.readouterr().err
+    assert "expected --scratch-epochs, --head-epochs for a run of videos only" in said
+    assert "give --epochs or --minutes" in said
 
 
 def test_prune_leaves_the_rate_to_the_kind_of_run_unless_it_is_given(told: Told, rendered: Path) -> None:
     usual = invoked(told, rendered, "prune")
     assert usual == PruneConfig(rendered)
     assert usual.learning_rate is None
-    given = invoked(told, rendered, "prune", "--learning-rate", 2e-4, "--browser-ratio", 0.75, "--browser-epochs", 0)
-    assert (given.learning_rate, given.browser_ratio, given.browser_epochs) == (2e-4, 0.75, 0)
-    assert invoked(told, rendered, "prune", "--quick").browser_epochs == 1
+    assert invoked(told, rendered, "prune", "--learning-rate", 2e-4).learning_rate == 2e-4
 
 
 def test_export_says_where_the_browsers_model_goes(told: Told, rendered: Path) -> None:
@@ -161,5 +170,3 @@ def test_the_defaults_that_help_tells_are_those_of_the_stages() -> None:
     assert f"{EPOCHS} and {GUIDE_EPOCHS}" in said["fit"]
     assert float(said["fit"].partition("highest; by default ")[2].split()[0].rstrip(".")) == PEAK_RATE
     assert float(said["prune"].partition("rendered people ")[2].split()[0].rstrip(".")) == RATE
-    assert f"browsers' model; {browser.RATIO}." in said["prune"]
-    assert f"browsers' model; {browser.EPOCHS}," in said["prune"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from peer.perception.classifier import AttentionClassifier
-from signaling.errors import ModelUnavailable
+from signaling.errors import ConfigInvalid, ModelUnavailable
 from tests.training.made_run import TEMPERATURE, THRESHOLD, listed, made_original, record, row, write_comparison
 from training import export
 from training.calibration import Calibration, save_calibration
@@ -164,6 +164,45 @@ def test_another_folder_gets_model_and_card(run: Path, tmp_path: Path) -> None:
     assert "../device/models/attention.onnx" in read_record(run, "export")["outputs"]
 
 
+@pytest.mark.parametrize("variant", ["onnx_int8", OTHER])
+def test_browsers_get_the_network_of_the_peers_in_fp32_and_half_the_bytes(
+    variant: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(export, "MIN_AGREEMENT", 0.0)
+    export.run(ExportConfig(run, variant=variant, browser_to=tmp_path / "static"))
+    assert sorted(path.name for path in (tmp_path / "static").iterdir()) == ["attention.json", "attention.onnx"]
+    peers, own = (json.loads((folder / "attention.json").read_text()) for folder in (run, tmp_path / "static"))
+    for same in ("threshold", "temperature", "crop_scale", "made_from", "split_sha256", "parameters", "outputs"):
+        assert own[same] == peers[same], same
+    fp32 = {"onnx_int8": "attentive_fp32.onnx", OTHER: "small.onnx"}[variant]
+    assert 1.9 * own["size_bytes"] < (run / fp32).stat().st_size
+    assert (own["precision"], own["parity"]["max_difference"] < export.MAX_DIFFERENCE_HALF) == ("fp32", True)
+    assert own["name"].endswith("ONNX FP32, weights in half precision")
+    assert own["sha256"] == sha256_of(tmp_path / "static/attention.onnx") != peers["sha256"]
+    assert AttentionClassifier(tmp_path / "static/attention.onnx")
+    capsys.readouterr()
+    export.run(ExportConfig(run, variant=variant, browser_to=tmp_path / "static"))
+    assert "done already" in capsys.readouterr().out
+
+
+def test_browsers_and_peers_cannot_share_a_folder(run: Path) -> None:
+    with pytest.raises(ConfigInvalid, match=r"expected --browser-to in another folder than the peers' attention.onnx"):
+        export.run(ExportConfig(run, browser_to=run / "faces" / ".."))
+
+
+def test_a_run_with_variants_of_an_older_version_is_exported_all_the_same(run: Path, tmp_path: Path) -> None:
+    shutil.copy(run / "small.pth", run / "browser_pruned.pth")
+    shutil.copy(run / "small.onnx", run / "browser_pruned_fp32.onnx")
+    models = [
+        listed("browser", "For browsers", "browser_pruned.pth", parameters=9),
+        listed("browser_onnx_fp32", "For browsers, ONNX FP32", "browser_pruned_fp32.onnx", parameters=9),
+    ]
+    record(run, "prune", models, inputs=[run / "attentive_model.pth"])
+    write_comparison(run, fp32=0.9, onnx_fp32=0.9)
+    export.run(ExportConfig(run, browser_to=tmp_path / "static"))
+    assert json.loads((tmp_path / "static/attention.json").read_text())["made_from"]["file"] == "attentive_model.pth"
+
+
 def test_a_file_that_does_not_say_what_pytorch_says_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     export.run(ExportConfig(run))
     before = sha256_of(run / "attention.onnx")
@@ -204,6 +243,9 @@ def test_the_next_one_is_taken_where_the_cheapest_does_not_say_what_pytorch_says
         ("onnx_fp32", Parity(9, 9e-4, 1e-4, 0.9), True),
         ("onnx_fp32", Parity(9, 2e-3, 1e-4, 1.0), False),
         ("onnx_fp32", Parity(9, float("nan"), float("nan"), 1.0), False),
+        ("onnx_half", Parity(9, 9e-3, 1e-4, 0.9), True),
+        ("onnx_half", Parity(9, 2e-2, 1e-4, 1.0), False),
+        ("onnx_half", Parity(9, float("nan"), float("nan"), 1.0), False),
         ("onnx_int8", Parity(9, 0.4, 0.04, 0.96), True),
         ("onnx_int8", Parity(9, 0.4, 0.04, 0.94), False),
         ("onnx_int8", Parity(9, 0.4, 0.06, 1.0), False),

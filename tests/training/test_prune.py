@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from signaling.errors import ConfigInvalid
-from training import browser
 from training.cells import Cells, Recovery
 from training.dataset import read_crops
 from training.errors import TrainingFailed
@@ -156,12 +155,10 @@ def test_cells_are_made_again_when_asked_to_or_with_other_settings(
     done: Path, config: PruneConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, float]
 ) -> None:
     copy = Path(shutil.copytree(done, tmp_path / "run"))
-    (copy / browser.CHECKPOINT).touch()
     record_cells(monkeypatch, until=Method.UNSTRUCTURED)
     with pytest.raises(Killed):
         run(replace(config, out=copy, **change))
     assert not (copy / "prune.json").exists()
-    assert (copy / browser.CHECKPOINT).exists() != ("force" in change)
 
 
 def test_a_deleted_checkpoint_is_made_again_when_it_is_wanted(done: Path, tmp_path: Path) -> None:

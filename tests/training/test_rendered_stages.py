@@ -1,4 +1,4 @@
-"""Every stage after `fit` works on a model with signals: files carry them, and half a megabyte goes to browsers."""
+"""Every stage after `fit` works on a model with signals: files carry them, and browsers and peers get the same one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from peer.perception.classifier import AttentionClassifier
 from peer.perception.signals import SIGNAL_NAMES
 from tests.training.made_run import listed, record, write_comparison
 from tests.training.pictures_run import make_pictures_run
-from training import browser, export, onnx_model, quantize
+from training import cells, export, onnx_model, prune, quantize
 from training.calibration import Calibration, save_calibration
 from training.cells import Cells, Recovery
 from training.dataset import read_crops
-from training.errors import TrainingFailed
 from training.export import ExportConfig
+from training.files import sha256_of
 from training.fx import load_fx
 from training.images import read_crop
 from training.model import (
@@ -33,10 +33,12 @@ from training.model import (
     standardised,
 )
 from training.onnx_model import open_session, probabilities, signals_of
+from training.prune import PruneConfig
 from training.quantize import QuantizeConfig, normalised, torch_logits, torch_signals
 from training.signals import NAMES
 from training.splits import load_splits
 from training.structural import prune_structural
+from training.tradeoff import Method
 from training.variants import collect_variants, load_scorer
 
 MODEL = "attentive_model.pth"
@@ -84,11 +86,10 @@ def quantized(made: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def small(quantized: Path) -> Path:
-    """With the browsers' model, trained for an epoch."""
-    cells = Cells(quantized, load_splits(quantized), Recovery(), device=torch.device("cpu"), workers=0)
-    found = browser.make_browser_model(cells, load_splits(quantized), Recovery(1, 1e-3), 0.9)
-    record(quantized, "prune", found, inputs=[quantized / MODEL])
+def pruned(quantized: Path) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnx_model, "METHODS", {"min-max": onnx_model.METHODS["min-max"]})
+        prune.run(PruneConfig(quantized, ratios=(0.9,), finetune_epochs=1, device="cpu", workers=0))
     return quantized
 
 
@@ -161,69 +162,51 @@ def test_an_fx_file_gives_back_decision_and_signals(
         assert torch_logits(loaded, images).shape == (len(images),)
 
 
-def test_every_variant_scores_crops(small: Path) -> None:
-    crops = read_crops(small, load_splits(small)["val"][:2])
-    for variant in collect_variants(small).all:
-        assert load_scorer(small, variant, 1.0)(crops).shape == (2,), variant.name
+def test_every_variant_scores_crops(pruned: Path) -> None:
+    crops = read_crops(pruned, load_splits(pruned)["val"][:2])
+    variants = collect_variants(pruned).all
+    assert {"structural_ft", "structural_ft_onnx_fp32", "structural_ft_onnx_int8"} <= {each.name for each in variants}
+    for variant in variants:
+        assert load_scorer(pruned, variant, 1.0)(crops).shape == (2,), variant.name
 
 
-def test_the_browsers_model_is_made_once_and_is_small(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (small / browser.ONNX).stat().st_size <= browser.MOST_BYTES
-    cells = Cells(small, load_splits(small), Recovery(), device=torch.device("cpu"), workers=0)
-    monkeypatch.setattr(Cells, "train", lambda *_, **__: pytest.fail("trained again"))
-    first, second = browser.make_browser_model(cells, load_splits(small), Recovery(1, 1e-3), 0.9)
-    assert (first["name"], second["name"]) == ("browser", "browser_onnx_fp32")
-    with pytest.raises(pytest.fail.Exception, match="trained again"):
-        browser.make_browser_model(cells, load_splits(small), Recovery(2, 1e-3), 0.9)
+def test_pruned_models_recover_on_signals_under_the_full_model(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taught: list[tuple[int, int, float]] = []
 
+    def recovered(pruned: torch.nn.Module, teacher: torch.nn.Module, *_: object, **options: float) -> None:
+        taught.append((count(pruned), count(teacher), options["learning_rate"]))
 
-def test_channels_go_step_by_step_with_training_between(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cells = Cells(small, load_splits(small), Recovery(), device=torch.device("cpu"), workers=0)
-    trained: list[tuple[int, int]] = []
-
-    def train(_: Cells, pruned: torch.nn.Module, base: torch.nn.Module, recovery: Recovery, **__: object) -> None:
-        trained.append((recovery.epochs, count(pruned)))
-        assert count(base) == count(load_checkpoint(small / MODEL).model)
-
-    monkeypatch.setattr(Cells, "train", train)
-    found = browser.prune_gradually(cells, Recovery(12), 0.8)
-    assert [epochs for epochs, _ in trained] == [3, 3, 6]
-    assert trained[0][1] > 2 * trained[1][1] > 4 * trained[2][1]
-    at_once = prune_structural(load_checkpoint(small / MODEL).model, 0.8)
-    assert count(found) == pytest.approx(count(at_once), rel=0.05)
-
-
-def test_a_file_that_is_too_large_for_browsers_is_refused(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(browser, "MOST_BYTES", 100_000)
-    cells = Cells(small, load_splits(small), Recovery(), device=torch.device("cpu"), workers=0)
-    with pytest.raises(TrainingFailed, match=r"at most 100,000 bytes, got .*: give a --browser-ratio above 0.9"):
-        browser.make_browser_model(cells, load_splits(small), Recovery(1, 1e-3), 0.9)
+    monkeypatch.setattr(cells, "recover", recovered)
+    splits = load_splits(made)
+    Cells(made, splits, Recovery(1, 1e-3), device=torch.device("cpu"), workers=0).make(Method.STRUCTURAL, 0.8)
+    ((few, all_of_them, rate),) = taught
+    assert few < 0.1 * all_of_them == pytest.approx(0.1 * (PARAMETERS + SIGNALS_PARAMETERS))
+    assert rate == 1e-3
 
 
 def test_both_files_go_where_they_run_and_their_cards_name_the_signals(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    quantized: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "MIN_AGREEMENT", 0.0)
-    write_comparison(small, fp32=0.9, onnx_fp32=0.9, onnx_int8=0.5, browser=0.5, browser_onnx_fp32=0.5)
-    export.run(ExportConfig(small, to=tmp_path / "peer", browser_to=tmp_path / "static"))
-    crop = read_crop(small / load_splits(small)["test"][0].file)
-    for path in (tmp_path / "peer/attention.onnx", tmp_path / "static/attention-small.onnx"):
+    write_comparison(quantized, fp32=0.9, onnx_int8=0.9)
+    export.run(ExportConfig(quantized, to=tmp_path / "peer", browser_to=tmp_path / "static"))
+    crop = read_crop(quantized / load_splits(quantized)["test"][0].file)
+    readings = []
+    for path in (tmp_path / "peer/attention.onnx", tmp_path / "static/attention.onnx"):
         card = json.loads(path.with_suffix(".json").read_text())
         assert card["signals"] == list(SIGNAL_NAMES)
         assert "rule 1" in card["label"]
         assert card["trained_on"]["data"] == "rendered people"
-        reading = AttentionClassifier(path).look(crop)
-        assert reading.signals is not None
-    text = (small / "model-card.md").read_text()
+        readings.append(AttentionClassifier(path).look(crop))
+        assert readings[-1].signals is not None
+    told = AttentionClassifier(with_card(quantized / "attentive_fp32.onnx", card)).look(crop)
+    assert readings[1].score == pytest.approx(told.score, abs=0.01)
+    text = (quantized / "model-card.md").read_text()
     assert "second output" in text.lower()
     assert "The labels are a rule on head, gaze and lids" in text and "opinions of ten-second clips" not in text
 
 
-def test_browsers_get_nothing_from_a_run_without_their_model(quantized: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingFailed, match=r"expected the variant browser_onnx_fp32 for --browser-to, got none"):
-        export.for_browsers(collect_variants_without_prune(quantized))
-
-
-def collect_variants_without_prune(run: Path) -> object:
-    found = collect_variants(run)
-    return type(found)(tuple(one for one in found.all if one.stage != "prune"), found.missing)
+def with_card(model: Path, card: dict[str, object]) -> Path:
+    """`model` as a participant takes it, with another's card."""
+    model.with_suffix(".json").write_text(json.dumps(card | {"sha256": sha256_of(model)}))
+    return model
