@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 import socket
 from pathlib import Path
@@ -17,9 +18,9 @@ from signaling.network import routed_address
 from signaling.tokens import load_secret
 
 MODELS = ("attention.onnx", "attention.json", "face.onnx", "face.json")
-PAGES = ("room.html", "host.html", "error.html")
-REFERENCE = re.compile(r"""(?:src|href|from|import)[=( ]*["'](?:/static/|\./)([\w.-]+)["']""")
-"""How a page or module names another file of ours."""
+PAGES = ("meeting.html", "room.html", "host.html", "error.html")
+REFERENCE = re.compile(r"""(?:src|href|from|import|Worker|URL)[=( ]*["'](/static/|\.{1,2}/)([\w./-]+\.\w+)["']""")
+"""How a page or module names another file of ours: from the root, or from where it lies itself."""
 
 
 def checks(secret_file: Path, bind: str, port: int, tls_cert: Path | None) -> list[Check]:
@@ -58,7 +59,9 @@ def _pages() -> Check:
         if not path.is_file():
             missing.append(name)
         elif path.suffix in (".html", ".js"):
-            wanted += REFERENCE.findall(path.read_text(encoding="utf-8"))
+            for base, reference in REFERENCE.findall(path.read_text(encoding="utf-8")):
+                start = STATIC if base == "/static/" else path.parent / base
+                wanted.append(os.path.relpath(start / reference, STATIC))
     if missing:
         found = f"missing: {', '.join(sorted(missing))}"
         return Check("browser files", Verdict.FAILED, found, "install EdgeAttend again")

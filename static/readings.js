@@ -73,9 +73,18 @@ export function readingOf(participant) {
  * @returns {Reading}
  */
 export function presenceOf(participant) {
-  const byState = BY_STATE[participant.state];
-  if (byState !== undefined) return { ...byState, why: "" };
-  return participant.video === null ? reading("No video", "dash", "calm") : reading("Here", "check", "good");
+  const here = hereOf(participant.state);
+  return participant.state === "live" && participant.video === null ? reading("No video", "dash", "calm") : here;
+}
+
+/**
+ * Whether somebody is here, from the little that the roster tells everybody.
+ *
+ * @param {Participant["state"]} state
+ * @returns {Reading}
+ */
+export function hereOf(state) {
+  return { ...(BY_STATE[state] ?? reading("Here", "check", "good")), why: "" };
 }
 
 /**
@@ -94,4 +103,24 @@ export function ago(seconds) {
  */
 export function people(count) {
   return count === 1 ? "1 participant" : `${count} participants`;
+}
+
+/**
+ * @param {number} seconds
+ * @returns {string} A length of time in two units at most.
+ */
+export function lasting(seconds) {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return whole % 60 === 0 ? `${minutes} min` : `${minutes} min ${whole % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/**
+ * @param {number} part 0 to 1.
+ * @returns {string}
+ */
+export function percent(part) {
+  return `${Math.round(part * 100)} %`;
 }

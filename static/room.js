@@ -1,9 +1,8 @@
-// The meeting page: the clean grid by WHEP, who is here, and for participants how to join.
+// The page of who only watches: the clean grid by WHEP, and who is here.
 
 import { explain } from "./api.js";
-import { offerCopy } from "./copy.js";
-import { byId, create, renderList, roomOfPage, setText, tokenOfPage, withToken } from "./dom.js";
-import { badge, icon } from "./icons.js";
+import { byId, renderList, roomOfPage, setText, tokenOfPage, withToken } from "./dom.js";
+import { makePerson, updatePerson } from "./people.js";
 import { people, presenceOf } from "./readings.js";
 import { Stage } from "./stage.js";
 import { StatusPoller } from "./status.js";
@@ -61,39 +60,15 @@ function showStatus({ grid, participants }) {
   setText(byId("people", HTMLElement), people(participants.length));
   byId("empty", HTMLElement).hidden = participants.length > 0;
   list.classList.remove("out-of-date");
-  renderList(list, participants, { key: ({ id }) => id, make: makePerson, update: updatePerson });
-}
-
-/** @returns {HTMLLIElement} */
-function makePerson() {
-  const item = create("li", "person");
-  const name = create("bdi", "person-name");
-  name.dir = "auto";
-  item.append(badge("dots"), name, create("span", "person-reading"));
-  return item;
+  renderList(list, participants, { key: ({ id }) => id, make: makePerson, update: showPerson });
 }
 
 /**
  * @param {HTMLElement} item
  * @param {Participant} participant
  */
-function updatePerson(item, participant) {
-  const { text, icon: sign, tone } = presenceOf(participant);
-  const [disc, name, state] = item.children;
-  if (disc === undefined || name === undefined || state === undefined) return;
-  setText(name, participant.name);
-  setText(state, text);
-  if (item.dataset["sign"] !== sign) disc.replaceChildren(icon(sign));
-  item.dataset["sign"] = sign;
-  item.dataset["tone"] = tone;
-}
-
-function showJoining() {
-  const link = `${location.origin}${location.pathname}?token=${token}`;
-  const command = byId("command", HTMLElement);
-  command.append("edgeattend join ", create("span", "command-link", `'${link}'`), " --name NAME");
-  offerCopy(byId("copy", HTMLButtonElement), byId("copy-words", HTMLElement), command);
-  byId("join", HTMLElement).hidden = false;
+function showPerson(item, participant) {
+  updatePerson(item, participant.name, presenceOf(participant));
 }
 
 function start() {
@@ -101,7 +76,11 @@ function start() {
   poller.start();
 }
 
-if (role === "participant") showJoining();
+if (role === "participant") {
+  const join = byId("join", HTMLAnchorElement);
+  join.href = withToken(`/r/${room}`);
+  join.hidden = false;
+}
 if (role === "host") {
   const dashboard = byId("dashboard", HTMLAnchorElement);
   dashboard.href = withToken(`/r/${room}/host`);

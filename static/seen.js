@@ -1,0 +1,56 @@
+// "What the host sees of you": the host's own card, with nothing left out and nothing added.
+
+import { explain, request } from "./api.js";
+import { makeCard, updateCard } from "./card.js";
+import { byId, renderList, setText } from "./dom.js";
+import { pause } from "./backoff.js";
+
+const EVERY_MS = 2000;
+
+/** A dialog that asks while it is open, with the personal token, which alone may. */
+export class SeenByHost {
+  #dialog = byId("seen-dialog", HTMLDialogElement);
+  #note = byId("seen-note", HTMLElement);
+  #list = byId("seen-card", HTMLUListElement);
+  #url;
+  #token;
+
+  /**
+   * @param {string} url `/r/{room}/me`
+   * @param {() => string} token The personal one.
+   */
+  constructor(url, token) {
+    this.#url = url;
+    this.#token = token;
+  }
+
+  async open() {
+    this.#dialog.showModal();
+    const closed = new AbortController();
+    this.#dialog.addEventListener("close", () => closed.abort(), { once: true });
+    while (!closed.signal.aborted) {
+      try {
+        const { text } = await request(this.#url, this.#token(), { signal: closed.signal });
+        this.#show(JSON.parse(text));
+      } catch (problem) {
+        if (!closed.signal.aborted) setText(this.#note, explain(problem));
+      }
+      await pause(EVERY_MS, closed.signal);
+    }
+  }
+
+  /** @param {{mode: string, participant: import("./status.js").Participant, timeline: any}} seen */
+  #show({ mode, participant, timeline }) {
+    if (mode === "aggregate") {
+      setText(this.#note, "Your name and your video. No label of yours: the host sees only what share of everybody is attentive.");
+      this.#list.replaceChildren();
+      return;
+    }
+    setText(this.#note, "This is your card on the host’s dashboard, as it is now.");
+    renderList(this.#list, [participant], {
+      key: ({ id }) => id,
+      make: makeCard,
+      update: (card) => updateCard(card, { participant, timeline }),
+    });
+  }
+}
