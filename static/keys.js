@@ -12,7 +12,7 @@ import { preferences } from "./preferences.js";
 
 /**
  * @param {readonly Key[]} keys
- * @param {() => boolean} active Whether they mean anything now.
+ * @param {() => boolean} active Whether they mean anything now: not while there is something to type into.
  */
 export function offerKeys(keys, active) {
   const list = byId("keys", HTMLElement);
@@ -26,15 +26,10 @@ export function offerKeys(keys, active) {
   on.addEventListener("change", () => preferences.set("keys", on.checked ? "" : "off"));
   addEventListener("keydown", (event) => {
     if (!on.checked || !active() || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
-    if (document.querySelector("dialog[open]") !== null || isTyping(event.target)) return;
+    if (document.querySelector("dialog[open]") !== null) return;
     const found = keys.find(({ key }) => key === event.key.toLowerCase());
     if (found === undefined) return;
     event.preventDefault();
     found.press();
   });
-}
-
-/** @param {EventTarget | null} target */
-function isTyping(target) {
-  return target instanceof HTMLElement && target.matches("input:not([type=checkbox]), select, textarea, [contenteditable]");
 }

@@ -2,16 +2,16 @@
 
 import { ApiError, explain } from "./api.js";
 import { MeetingClient } from "./client.js";
+import { Company } from "./company.js";
 import { Consent } from "./consent.js";
-import { byId, renderList, roomOfPage, setText, tokenOfPage } from "./dom.js";
+import { byId, roomOfPage, setText, tokenOfPage } from "./dom.js";
 import { icon } from "./icons.js";
 import { offerKeys } from "./keys.js";
 import { Lobby } from "./lobby.js";
 import { OwnPicture } from "./own.js";
 import { OwnMood } from "./ownmood.js";
-import { makePerson, updatePerson } from "./people.js";
 import { resumeOf } from "./preferences.js";
-import { hereOf, people } from "./readings.js";
+import { people } from "./readings.js";
 import { SeenByHost } from "./seen.js";
 import { Sharing } from "./sharing.js";
 import { Stage } from "./stage.js";
@@ -19,7 +19,6 @@ import { StatusPoller } from "./status.js";
 
 /** @typedef {import("./connection.js").ConnectionState} ConnectionState */
 /** @typedef {import("./consent.js").Mode} Mode */
-/** @typedef {import("./protocol.js").RosterEntry} RosterEntry */
 /** @typedef {import("./quality.js").LinkQuality} LinkQuality */
 /** @typedef {import("./sharing.js").SharingState} SharingState */
 
@@ -40,16 +39,14 @@ const resume = resumeOf(room);
 
 const grid = byId("grid", HTMLVideoElement);
 const play = byId("play", HTMLButtonElement);
-const list = byId("list", HTMLUListElement);
 const cameraButton = byId("camera-toggle", HTMLButtonElement);
 const pauseButton = byId("pause", HTMLButtonElement);
 const stage = new Stage();
+const company = new Company(byId("list", HTMLUListElement), announce);
 
 /** @type {MeetingClient | null} Null in the lobby. */
 let client = null;
 let wasLive = false;
-/** @type {Map<string, string> | null} Who was here at the last look, by id; null before the first. */
-let present = null;
 
 const own = new OwnPicture(() => {
   const { track, state } = own.camera;
@@ -106,7 +103,6 @@ function join(name, withCamera) {
   poller.stop();
   if (!withCamera) own.camera.stop();
   showView("meeting");
-  present = null;
   wasLive = false;
   client = new MeetingClient({
     url: `/whip/${path}`,
@@ -119,7 +115,10 @@ function join(name, withCamera) {
       grid.srcObject = stream;
       void startPlaying();
     },
-    onRoster: showRoster,
+    onRoster: (participants) => {
+      setText(byId("people", HTMLElement), people(participants.length));
+      company.show(participants);
+    },
     onStats: ({ width, height }, link) => {
       if (width > 0) stage.shape(width, height);
       showQuality(link);
@@ -142,7 +141,7 @@ function leave(title, text) {
   if (document.fullscreenElement !== null) void document.exitFullscreen();
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   sharing.set("off");
-  list.replaceChildren();
+  company.clear();
   showView("lobby");
   lobby.notice(title, text);
   poller.start();
@@ -172,23 +171,6 @@ function end(problem) {
   }
   const { reason } = /** @type {import("./client.js").Ended} */ (problem);
   leave(...(GOODBYES[reason] ?? ["The host ended the meeting for you", ""]));
-}
-
-/** @param {RosterEntry[]} participants */
-function showRoster(participants) {
-  setText(byId("people", HTMLElement), people(participants.length));
-  const now = new Map(participants.map(({ id, name }) => [id, name]));
-  if (present !== null) {
-    const joined = [...now].filter(([id]) => !present?.has(id)).map(([, name]) => `${name} joined`);
-    const left = [...present].filter(([id]) => !now.has(id)).map(([, name]) => `${name} left`);
-    if (joined.length + left.length > 0) announce([...joined, ...left].join(", "));
-  }
-  present = now;
-  renderList(list, participants, {
-    key: ({ id }) => id,
-    make: makePerson,
-    update: (item, { name, state }) => updatePerson(item, name, hereOf(state)),
-  });
 }
 
 /** @param {LinkQuality} link */

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
+from signaling.protocol import STALE_AFTER_S
 from tests.browser.conftest import OpenPage
-from tests.browser.meeting import Meeting
+from tests.browser.meeting import Meeting, eventually
 from tests.browser.page_reading import wait_for_state
 
 OWN_PICTURE_RUNS = "() => document.querySelector('#camera-picture').videoWidth > 0"
@@ -104,6 +105,12 @@ async def test_without_any_camera_people_join_as_a_dark_tile(meeting: Meeting, o
     assert (ana.name, ana.state, ana.mood) == ("Ana", "live", None)
     assert ana.slot is not None
     assert ana.slot.size is None
+
+    async def answered() -> bool:
+        return ana.heard_s - ana.joined_s > 2 * STALE_AFTER_S
+
+    await eventually(answered, "answers to the host's pings, with nothing else to say")
+    assert ana.state == "live"
 
 
 async def test_a_busy_camera_says_so_and_is_tried_again(meeting: Meeting, open_as: OpenPage) -> None:

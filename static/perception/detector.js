@@ -1,0 +1,149 @@
+// Finds the largest face of a picture with a small network of our own, and stays with it from picture to picture: a
+// small one is looked for round its last box first, then in the whole picture. As peer/perception/detector.py.
+
+import { checkSide, openSession } from "./model.js";
+import { VIEW_HEIGHT, VIEW_WIDTH, surroundings, toPicture, toView, whole } from "./view.js";
+
+/** @typedef {import("./crop.js").Box} Box */
+/** @typedef {import("./model.js").ModelFiles} ModelFiles */
+/** @typedef {import("./resample.js").Picture} Picture */
+/** @typedef {import("./runtime.js").Runtime} Runtime */
+/** @typedef {import("./runtime.js").Session} Session */
+/** @typedef {import("./view.js").View} View */
+
+const SHAPE = [1, VIEW_HEIGHT, VIEW_WIDTH, 3];
+/** Numbers of one answer: score, centre x, centre y, side. */
+const ROW = 4;
+
+// Answers mean the same face when their centres are within this share of its side, and their sides within this factor.
+const SAME_PLACE = 0.25;
+const SAME_SIZE = 1.5;
+/** The followed face stays chosen beside a larger one while its centre moves by less than this share of its side. */
+const MOVED = 0.5;
+
+/** @typedef {{score: number, x: number, y: number, side: number}} Answer A face, by its centre. */
+
+/** Follows the largest face from picture to picture. */
+export class FaceDetector {
+  #runtime;
+  #session;
+  #threshold;
+  /** @type {Box | null} */
+  #last = null;
+
+  /**
+   * @param {Runtime} runtime
+   * @param {Session} session
+   * @param {number} threshold Scores from it on are faces.
+   */
+  constructor(runtime, session, threshold) {
+    this.#runtime = runtime;
+    this.#session = session;
+    this.#threshold = threshold;
+  }
+
+  /**
+   * @param {Runtime} runtime
+   * @param {ModelFiles} files
+   * @returns {Promise<FaceDetector>} Rejects with `PerceptionUnavailable`.
+   */
+  static async load(runtime, files) {
+    const threshold = files.number("threshold", 0, 1);
+    const session = await openSession(runtime, files);
+    checkSide(files, "take", session.inputMetadata[0], { type: "uint8", shape: SHAPE });
+    checkSide(files, "give", session.outputMetadata[0], { type: "float32", shape: [1, null, ROW] });
+    const detector = new FaceDetector(runtime, session, threshold);
+    try {
+      // A graph can have the right signature and still fail, and the first run is the slow one.
+      await detector.#faces(new Uint8ClampedArray(VIEW_WIDTH * VIEW_HEIGHT * 3));
+    } catch (error) {
+      throw files.problem(`${files.file} to run on one picture`, error);
+    }
+    return detector;
+  }
+
+  /** Forget the last face: the next picture has nothing to do with the one before. */
+  reset() {
+    this.#last = null;
+  }
+
+  /**
+   * @param {Picture} picture
+   * @returns {Promise<Box | null>} Its largest face, in its pixels.
+   */
+  async detect(picture) {
+    const near = this.#last && surroundings(picture, this.#last);
+    this.#last = (near && (await this.#find(near))) ?? (await this.#find(whole(picture)));
+    return this.#last;
+  }
+
+  /**
+   * @param {View} view
+   * @returns {Promise<Box | null>} In pixels of the picture.
+   */
+  async #find(view) {
+    const last = this.#last && toView(view, this.#last);
+    const box = choose(await this.#faces(view.rgb), this.#threshold, last);
+    return box && toPicture(view, box);
+  }
+
+  /**
+   * @param {Uint8ClampedArray} rgb Of a view.
+   * @returns {Promise<Float32Array>} `ROW` numbers for each place where a face may be.
+   */
+  async #faces(rgb) {
+    const input = new this.#runtime.Tensor("uint8", new Uint8Array(rgb.buffer), SHAPE);
+    const output = this.#session.outputNames[0] ?? "";
+    const { [output]: faces } = await this.#session.run({ [this.#session.inputNames[0] ?? ""]: input }, [output]);
+    return faces?.data ?? new Float32Array();
+  }
+}
+
+/**
+ * The followed face that was at `last`, or else the largest, of those with a score from `threshold` on, as the mean of
+ * all answers that mean the same one, weighted by their scores.
+ *
+ * @param {Float32Array} faces
+ * @param {number} threshold
+ * @param {Box | null} last
+ * @returns {Box | null} All in pixels of the view.
+ */
+export function choose(faces, threshold, last) {
+  /** @type {Answer[]} */
+  const sure = [];
+  for (let row = 0; row < faces.length; row += ROW) {
+    const [score = 0, x = 0, y = 0, side = 0] = faces.subarray(row, row + ROW);
+    if (score >= threshold) sure.push({ score, x, y, side });
+  }
+  const there = last && { x: last.left + last.side / 2, y: last.top + last.side / 2, side: last.side };
+  const followed = there === null ? [] : alike(sure, there, MOVED);
+  let largest = followed[0] ?? sure[0];
+  if (largest === undefined) return null;
+  for (const one of followed.length > 0 ? followed : sure) {
+    if (one.side > largest.side) largest = one;
+  }
+  let weight = 0;
+  let [x, y, side] = [0, 0, 0];
+  for (const one of alike(sure, largest, SAME_PLACE)) {
+    weight += one.score;
+    x += one.score * one.x;
+    y += one.score * one.y;
+    side += one.score * one.side;
+  }
+  return { left: (x - side / 2) / weight, top: (y - side / 2) / weight, side: side / weight };
+}
+
+/**
+ * Those about as large as one face, with a centre within `most` of its side from its own.
+ *
+ * @param {Answer[]} answers
+ * @param {{x: number, y: number, side: number}} face
+ * @param {number} most
+ * @returns {Answer[]}
+ */
+function alike(answers, { x, y, side }, most) {
+  return answers.filter(
+    (one) =>
+      Math.hypot(one.x - x, one.y - y) <= most * side && one.side * SAME_SIZE >= side && one.side <= side * SAME_SIZE,
+  );
+}
