@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
+from host.mode import Mode
 from host.renderer import GridConfig
 from peer.perception.reader import ReaderKind
 from signaling.certificate import self_signed
@@ -49,6 +50,9 @@ Seconds = Annotated[float | None, typer.Option(min=0.1, help="Stop after this ma
 SecretText = Annotated[str | None, typer.Option("--secret", envvar="EDGEATTEND_SECRET", help="Signs the tokens.")]
 SecretFile = Annotated[Path, typer.Option(help="Where the secret is kept; made at the first start.")]
 TlsCert = Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")]
+Aggregate = Annotated[
+    bool, typer.Option("--aggregate", help="Show you only the room's share, never anybody's own label.")
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 
 
@@ -58,6 +62,11 @@ def grid_config(size: str, fps: int) -> GridConfig:
     if match is None:
         raise ConfigInvalid(f"expected --grid WIDTHxHEIGHT, such as 1280x720, got {size!r}")
     return GridConfig(width=int(match[1]), height=int(match[2]), fps=fps)
+
+
+def mode_of(aggregate: bool) -> Mode:
+    """What the host gets to see."""
+    return Mode.AGGREGATE if aggregate else Mode.INDIVIDUAL
 
 
 @app.command()
@@ -73,6 +82,7 @@ def serve(
     ttl: Annotated[str, typer.Option(help="How long the links are valid: 30m, 8h, 7d.")] = "8h",
     camera: Annotated[str | None, typer.Option(help="Take part yourself, with this source: camera:0.")] = None,
     camera_name: Annotated[str, typer.Option(help="Your name, with --camera.")] = "Host",
+    aggregate: Aggregate = False,
     secret: SecretText = None,
     secret_file: SecretFile = STATE_DIR / "secret",
     as_json: AsJson = False,
@@ -93,6 +103,7 @@ def serve(
         tls_cert=tls_cert,
         tls_key=tls_key,
         ttl_s=parse_ttl(ttl),
+        mode=mode_of(aggregate),
     )
 
     output = Output(sys.stdout)
@@ -168,6 +179,7 @@ def demo(
     bind: Bind = "127.0.0.1",
     port: Port = 8080,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the dashboard.")] = True,
+    aggregate: Aggregate = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -177,7 +189,7 @@ def demo(
     configure_logging(verbose)
     secret = TokenAuthority.new_secret()
     config = DemoConfig(
-        serve=ServeConfig(secret=secret, bind=bind, port=port),
+        serve=ServeConfig(secret=secret, bind=bind, port=port, mode=mode_of(aggregate)),
         clips=sorted(CLIPS.glob("*.mp4")),
         participants=participants,
         seconds=seconds,

@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 
 from host.compositor import MUTED, TEXT, Scene, Tile, name_style
-from host.labels import Reading, draw_icon, reading_of
+from host.labels import GREEN, Reading, draw_icon, reading_of
 from host.layout import Rect
 from host.participant import Participant
+from host.share import MIN_SHARING, OVER_S, Share, ShareMeter
 from host.stamp import BgrStamp, Bytes, beside, pill
 from host.text import Colour, TextStyle, draw_text
 from signaling.codec import Planes
@@ -54,13 +55,27 @@ def _bgr(colour: Colour) -> tuple[int, int, int]:
 
 def draw_annotated(planes: Planes, scene: Scene, clock: str) -> Bytes:
     """The clean canvas `planes` with labels and panel, as (H, W + PANEL_PX, 3) uint8 BGR."""
-    height, width = planes.shape[0] * 2 // 3, planes.shape[1]
-    picture = np.empty((height, width + PANEL_PX, 3), np.uint8)
-    picture[:, :width] = cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420)
+    picture, width = _with_panel(planes)
     readings = [(tile.participant, _steady(reading_of(tile.participant))) for tile in scene.tiles]
     for tile, (_, reading) in zip(scene.tiles, readings, strict=True):
         _draw_label(picture, tile, reading)
     _draw_panel(picture, width, readings, clock)
+    return picture
+
+
+def draw_aggregate(planes: Planes, scene: Scene, share: Share | None, clock: str) -> Bytes:
+    """The clean canvas `planes` with the room's share in the panel, and nothing of anybody's own."""
+    picture, width = _with_panel(planes)
+    _draw_panel_head(picture, width, len(scene.tiles), clock)
+    x, inner = width + 18, PANEL_PX - 36
+    if share is None:
+        _line("No share to show", TextStyle(22, TEXT, bold=True), inner).blend(picture, x, 96)
+        lines = (f"It takes {MIN_SHARING} or more who share a label,", f"the same ones for {OVER_S:.0f} seconds.")
+    else:
+        _line(f"{share.attentive:.0%}", TextStyle(64, GREEN, bold=True), inner).blend(picture, x, 88)
+        lines = (f"attentive, of {share.sharing} who share", "a label.")
+    for index, line in enumerate(lines):
+        _line(line, TextStyle(15, MUTED), inner).blend(picture, x, (136 if share is None else 186) + 24 * index)
     return picture
 
 
@@ -85,17 +100,29 @@ def _draw_label(picture: Bytes, tile: Tile, reading: Reading) -> None:
     _badge(words, reading, size, rect.width - 48).blend(picture, rect.x + BORDER_PX + 4, rect.y + BORDER_PX + 4)
 
 
+def _with_panel(planes: Planes) -> tuple[Bytes, int]:
+    """The canvas with an empty panel at its right, and where that begins."""
+    height, width = planes.shape[0] * 2 // 3, planes.shape[1]
+    picture = np.empty((height, width + PANEL_PX, 3), np.uint8)
+    picture[:, :width] = cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420)
+    picture[:, width:] = PANEL_BGR
+    picture[:, width : width + 1] = LINE_BGR
+    return picture, width
+
+
+def _draw_panel_head(picture: Bytes, left: int, count: int, clock: str) -> None:
+    x, inner = left + 18, PANEL_PX - 36
+    people = "1 participant" if count == 1 else f"{count} participants"
+    _line(people, TextStyle(22, TEXT, bold=True), inner).blend(picture, x, 14)
+    BgrStamp(draw_text(clock, TextStyle(18, MUTED), inner)).blend(picture, x, 46)
+
+
 def _draw_panel(picture: Bytes, left: int, readings: list[tuple[Participant, Reading]], clock: str) -> None:
     height = picture.shape[0]
-    picture[:, left:] = PANEL_BGR
-    picture[:, left : left + 1] = LINE_BGR
     x, inner = left + 18, PANEL_PX - 36
+    _draw_panel_head(picture, left, len(readings), clock)
     attentive = sum(1 for _, r in readings if r.text == "Attentive")
     shared = sum(1 for _, r in readings if r.score is not None)
-    people = "1 participant" if len(readings) == 1 else f"{len(readings)} participants"
-    _line(people, TextStyle(22, TEXT, bold=True), inner).blend(picture, x, 14)
-    time_stamp = BgrStamp(draw_text(clock, TextStyle(18, MUTED), inner))
-    time_stamp.blend(picture, x, 46)
     share = f"{attentive} of {shared} attentive" if shared else "nobody shares a label"
     _line(share, TextStyle(18, MUTED), inner).blend(picture, x, 74)
     cv2.line(picture, (x, 108), (left + PANEL_PX - 18, 108), LINE_BGR, 1)
@@ -132,6 +159,8 @@ class AnnotatedView:
 
     def __init__(self) -> None:
         self.watchers = 0
+        self.share: ShareMeter | None = None
+        """In a meeting that shows nobody's own label: what is drawn in their stead."""
         self._jpeg = b""
         self._number = 0
         self._changed = asyncio.Event()

@@ -51,7 +51,7 @@ class Tile:
 class Scene:
     """What the grid shows until somebody joins or leaves; made on the event loop, read by the compositor."""
 
-    room: str
+    title: str
     tiles: tuple[Tile, ...]
 
 
@@ -136,7 +136,7 @@ class Compositor:
             self._update_tile(tile, now)
         count = len(scene.tiles)
         people = "1 participant" if count == 1 else f"{count} participants"
-        self._draw_header(f"{scene.room}  ·  {people}", clock)
+        self._draw_header(f"{scene.title}  ·  {people}", clock)
         return self.planes
 
     def _start(self, scene: Scene) -> None:

@@ -13,7 +13,7 @@ from statistics import median
 
 import cv2
 
-from host.annotated import AnnotatedView, draw_annotated, encode_jpeg
+from host.annotated import AnnotatedView, draw_aggregate, draw_annotated, encode_jpeg
 from host.compositor import Compositor, Scene
 from host.fanout import Fanout, Packet
 from signaling.codec import Planes, Vp8Encoder
@@ -126,7 +126,12 @@ class Renderer:
 
     def _annotate(self, planes: Planes, scene: Scene, clock: str) -> None:
         try:
-            jpeg = encode_jpeg(draw_annotated(planes, scene, clock))
+            meter = self._annotated.share
+            if meter is None:
+                picture = draw_annotated(planes, scene, clock)
+            else:
+                picture = draw_aggregate(planes, scene, meter.latest, clock)
+            jpeg = encode_jpeg(picture)
         except Exception:  # the host's view alone: everybody else's encoder goes on
             self._log_error("annotate")
         else:

@@ -11,21 +11,24 @@ from typing import Any
 
 from aiortc.rtcdtlstransport import RTCCertificate
 
+from host.admission import Admission
 from host.annotated import AnnotatedView
 from host.compositor import Scene, Tile
 from host.fanout import Fanout
-from host.history import History, Row
-from host.layout import DEFAULT_ASPECT, Rect, layout
+from host.layout import layout
 from host.member import Member
+from host.mode import Mode
 from host.offer import Offer, parse_offer, require_publishing, require_watching
 from host.participant import Participant
+from host.record import Event, Record
 from host.renderer import GridConfig, Renderer
-from host.report import Counters, describe
+from host.report import Counters
+from host.sendsize import aspect, wanted
 from host.session import CLOSE_PATIENCE_S, Session, close_all
 from host.text import prepare
 from host.viewer import Viewer
 from signaling import rtc
-from signaling.errors import RoomFull, SessionUnknown
+from signaling.errors import ModeFixed, ParticipantRemoved, ParticipantUnknown, RoomFull, SessionUnknown
 from signaling.protocol import (
     PING_EVERY_S,
     REPEAT_S,
@@ -36,7 +39,6 @@ from signaling.protocol import (
     ParticipantState,
     Ping,
     Roster,
-    Send,
     Welcome,
 )
 
@@ -52,23 +54,6 @@ RENEW_EVERY_S = 3600.0
 MAX_PARTICIPANTS = 25
 MAX_VIEWERS = 100
 
-BITS_PER_PIXEL = 0.13
-"""Of a talking head in VP8: 0.6 Mbit/s at 640x480 and 15 frames/s."""
-MIN_KBPS, MAX_KBPS = 120, 1500
-
-Event = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """Who comes in: `participant` names the tile, `renew` makes a personal token that takes it back, `owner` is the id
-    of the token they came with, which may also end the session."""
-
-    participant: str
-    name: str
-    renew: Callable[[], str]
-    owner: str
-
 
 @dataclass(slots=True)
 class _Repeats:
@@ -83,22 +68,31 @@ class _Repeats:
 class Room:
     """Everything of one meeting. Event loop only; `start` before use and `close` at the end."""
 
-    def __init__(self, name: str, grid: GridConfig, on_event: Callable[[Event], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        name: str,
+        grid: GridConfig,
+        on_event: Callable[[Event], None] = lambda _: None,
+        mode: Mode = Mode.INDIVIDUAL,
+    ) -> None:
         self.name = name
+        self.title = name
         self.grid = grid
         self.fanout = Fanout()
         self.annotated = AnnotatedView()
-        self.history = History()
+        self.record = Record(mode, on_event)
         self.counters = Counters()
         self.renderer = Renderer(grid, Scene(name, ()), self.fanout, self.annotated)
-        self._on_event = on_event
         self._started_s = time.monotonic()
         self._certificate: RTCCertificate = rtc.Certificate.generateCertificate()
         self._members: dict[str, Member] = {}
         self._viewers: dict[str, Viewer] = {}
+        self.mode_fixed = False  # somebody has joined, knowing what the host would see
+        self._removed: set[str] = set()  # by a host, who is the only one that makes it grow
         self._admitting = asyncio.Lock()  # one at a time, or two offers of one participant would make two tiles
         self._watcher: asyncio.Task[None] | None = None
         self._closing_tasks: set[asyncio.Task[None]] = set()
+        self.set_mode(mode)
 
     def start(self) -> None:
         """Begin to render and to watch over the members."""
@@ -124,10 +118,13 @@ class Room:
     async def publish(self, offer_sdp: str, admission: Admission) -> tuple[str, str]:
         """Let a participant in, or back in to their tile. Returns session id and SDP answer.
 
-        Raises `SdpInvalid`, `SdpNoVideo`, `SdpCodecUnsupported` for an offer that cannot work, `RoomFull`.
+        Raises `SdpInvalid`, `SdpNoVideo`, `SdpCodecUnsupported` for an offer that cannot work, `RoomFull`, and
+        `ParticipantRemoved` for somebody whom a host sent away.
         """
+        self.check_not_removed(admission.participant)
         offer = parse_offer(offer_sdp)
         require_publishing(offer)
+        self.mode_fixed = True  # already while we answer
         await asyncio.get_running_loop().run_in_executor(None, prepare, admission.name)
         async with self._admitting:
             self._check_room_for(admission.participant)
@@ -136,12 +133,15 @@ class Room:
             session = Session(self._certificate, self.fanout, member)
             answer = await session.answer(offer, publish=True)
             if member.participant.state is ParticipantState.GONE:  # removed, or left, meanwhile: a newcomer then
+                if admission.participant in self._removed:
+                    await session.close()
+                    self.check_not_removed(admission.participant)
                 member = self._new_member(admission)
                 session.hear_with(member)
             if admission.participant not in self._members:
                 self._members[admission.participant] = member
                 self.counters.joins += 1
-                self._emit("joined", member)
+                self.record.note("joined", member.participant)
             else:
                 self.counters.add_session(member)
             replaced = member.attach(session, admission.renew, admission.owner)
@@ -192,24 +192,62 @@ class Room:
             return
         for member in list(self._members.values()):
             if member.session_id == session_id:
-                self._remove(member, ByeReason.REMOVED if removed else None)
+                if removed:
+                    self.remove(member.participant.id)
+                else:
+                    self._remove(member, None)
                 return
         raise SessionUnknown("expected the id of a session that is going on, got one that is not")
 
+    def remove(self, participant_id: str) -> None:
+        """Send a participant away for as long as this room is open. Raises `ParticipantUnknown`."""
+        member = self._member(participant_id)
+        self._removed.add(participant_id)
+        self._remove(member, ByeReason.REMOVED)
+
+    def check_not_removed(self, participant_id: str) -> None:
+        """Raise `ParticipantRemoved` for somebody whom a host sent away."""
+        if participant_id in self._removed:
+            raise ParticipantRemoved("expected a participant who may be here, got one whom the host has removed")
+
+    def set_mode(self, mode: Mode) -> None:
+        """Settle what the host gets to see. Raises `ModeFixed` for a change after the first participant joined."""
+        if mode is not self.record.mode and self.mode_fixed:
+            raise ModeFixed(f"expected the mode {self.record.mode}, in which participants have joined, got {mode}")
+        self.record.mode = mode
+        self.annotated.share = self.record.share if mode is Mode.AGGREGATE else None
+
+    async def rename(self, title: str) -> None:
+        """Show another title (a clean name) from now on."""
+        await asyncio.get_running_loop().run_in_executor(None, prepare, title)
+        self.title = title
+        self._lay_out()
+
+    def seen_of(self, participant_id: str) -> dict[str, Any]:
+        """All that the host sees of one participant. Raises `ParticipantUnknown`, `ParticipantRemoved`."""
+        self.check_not_removed(participant_id)
+        return self.record.seen_of(self._member(participant_id).participant)
+
     def status(self, *, labels: bool) -> dict[str, Any]:
-        """The room as JSON; moods only with `labels`."""
-        now = time.monotonic()
-        return {
+        """The room as JSON; moods, or in their stead the share, only with `labels`."""
+        status: dict[str, Any] = {
             "room": self.name,
-            "uptime_s": round(now - self._started_s, 1),
+            "title": self.title,
+            "mode": self.record.mode,
+            "uptime_s": round(time.monotonic() - self._started_s, 1),
             "grid": {
                 "width": self.grid.width,
                 "height": self.grid.height,
                 "fps": round(self.renderer.fps, 1),
                 "viewers": self.fanout.viewers,
             },
-            "participants": [describe(m.participant, now, labels=labels) for m in self._members.values()],
+            "participants": [self.record.entry(m.participant, labels=labels) for m in self._members.values()],
         }
+        if labels:
+            status["mode_fixed"] = self.mode_fixed
+            if self.record.mode is Mode.AGGREGATE:
+                status["share"] = self.record.share.describe()
+        return status
 
     def participants(self) -> list[Participant]:
         """Everybody who has a tile, in the order of the tiles."""
@@ -222,6 +260,12 @@ class Room:
             totals.add_session(member)
         return totals
 
+    def _member(self, participant_id: str) -> Member:
+        member = self._members.get(participant_id)
+        if member is None:
+            raise ParticipantUnknown("expected the id of a participant who is here, got one who is not")
+        return member
+
     def _check_room_for(self, participant_id: str) -> None:
         if participant_id not in self._members and len(self._members) >= MAX_PARTICIPANTS:
             raise RoomFull(f"expected at most {MAX_PARTICIPANTS} participants in this room, and they are here")
@@ -230,7 +274,7 @@ class Room:
         return Member(
             Participant(admission.participant, admission.name),
             on_state=self._state_changed,
-            on_mood=self._mood_came,
+            on_mood=lambda member: self.record.note("label", member.participant),
             on_channel=self._greet,
             on_misbehaved=self._end_misbehaved,
             discard=self._close_session,
@@ -247,11 +291,8 @@ class Room:
         member.send(Welcome(VERSION, member.participant.id, self.name, member.renew()))
 
     def _state_changed(self, member: Member) -> None:
-        self._emit("state", member)
+        self.record.note("state", member.participant)
         self._say(self._roster())
-
-    def _mood_came(self, member: Member) -> None:
-        self._emit("label", member)
 
     def _end_misbehaved(self, member: Member) -> None:
         self.counters.misbehaved += 1
@@ -275,7 +316,7 @@ class Room:
                 session.send(Bye(reason))
             self._close_session(session)
         member.participant.state = ParticipantState.GONE
-        self._emit("left", member)
+        self.record.note("left", member.participant)
         self._arrange()
 
     def _arrange(self) -> None:
@@ -285,21 +326,17 @@ class Room:
 
     def _lay_out(self) -> None:
         members = list(self._members.values())
-        aspects = [_aspect(member.participant) for member in members]
+        aspects = [aspect(member.participant) for member in members]
         rects = layout(self.grid.width, self.grid.height, aspects)
         tiles = tuple(Tile(member.participant, rect) for member, rect in zip(members, rects, strict=True))
-        if tiles != self.renderer.scene.tiles:
-            self.renderer.scene = Scene(self.name, tiles)
+        scene = Scene(self.title, tiles)
+        if scene != self.renderer.scene:
+            self.renderer.scene = scene
         for member, rect in zip(members, rects, strict=True):
-            wanted = self._wanted(rect)
-            if wanted != member.asked:
-                member.asked = wanted
-                member.send(wanted)
-
-    def _wanted(self, rect: Rect) -> Send:
-        bits = rect.width * rect.height * self.grid.fps * BITS_PER_PIXEL
-        kbps = max(MIN_KBPS, min(MAX_KBPS, round(bits / 1000)))
-        return Send(width=rect.width, height=rect.height, fps=self.grid.fps, kbps=kbps)
+            send = wanted(rect, self.grid.fps)
+            if send != member.asked:
+                member.asked = send
+                member.send(send)
 
     def _roster(self) -> Roster:
         return Roster([member.participant.roster_entry() for member in self._members.values()])
@@ -326,7 +363,8 @@ class Room:
             elif changed:
                 self._state_changed(member)
             if member.forget_old_mood(now):
-                self._emit("label", member)
+                self.record.note("label", member.participant)
+        self.record.sample(self.participants())
         for viewer in list(self._viewers.values()):
             if viewer.session is not None and viewer.session.overdue(now, CONNECT_TIMEOUT_S):
                 self._viewer_lost(viewer)
@@ -349,33 +387,6 @@ class Room:
             for member in self._members.values():
                 self._welcome(member)
 
-    def _emit(self, kind: str, member: Member) -> None:
-        participant = member.participant
-        mood = participant.mood.mood if participant.mood is not None else None
-        event: Event = {"event": kind, "participant": participant.id, "name": participant.name}
-        if kind == "state":
-            event["state"] = str(participant.state)
-        if kind == "label":
-            event["label"] = "not_shared" if mood is None else str(mood.label)
-            if mood is not None:
-                event |= {"score": round(mood.score, 3), "reason": str(mood.reason)}
-        changed = self.history.add(
-            Row(
-                time.time(),
-                participant.id,
-                participant.name,
-                str(participant.state),
-                str(mood.label) if mood is not None else "not_shared",
-                mood.score if mood is not None else None,
-                str(mood.reason) if mood is not None else "",
-            )
-        )
-        if kind != "label" or changed:
-            try:
-                self._on_event(event)
-            except Exception:  # a listener's trouble is not the meeting's
-                logger.exception("could not tell of an event")
-
     def _close_session(self, session: Session) -> None:
         """Close in the background; never cancelled half way, since aiortc does not survive that."""
         task = asyncio.create_task(session.close())
@@ -387,9 +398,3 @@ class Room:
 def _log_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
         logger.error("a task of the room failed", exc_info=task.exception())
-
-
-def _aspect(participant: Participant) -> float:
-    """The shape of a participant's video, to a twentieth, so that a few pixels do not move everybody's tile."""
-    size = participant.slot.size if participant.slot is not None else None
-    return DEFAULT_ASPECT if size is None else max(0.5, min(2.5, round(size[0] / size[1] * 20) / 20))

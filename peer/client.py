@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 FINAL_BYES = (ByeReason.REMOVED, ByeReason.MISBEHAVED, ByeReason.REPLACED)
 """Coming back after one of these would be against somebody's will."""
+FINAL_CODES = ("removed", "mode_changed", "mode_fixed")
+"""The same, as an answer: or the host sees something else of us now than when we came."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,9 @@ class MeetingClient:
             await session.open(self._link.whip(self._name), self._resume or self._link.token)
             ended = await session.run()
         except whip.Refused as refused:
+            if refused.code in FINAL_CODES:
+                self._on_failure(refused.code, refused.message, final=True)
+                return False
             if self._resume and refused.status in whip.TOKEN_REFUSED:
                 self._resume = ""  # the host may have a new secret: ask once more as a newcomer
                 return True

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
+from host.mode import Mode
+from host.record import Event
 from host.renderer import GridConfig
-from host.room import Event, Room
+from host.room import Room
 from signaling.errors import ConfigInvalid, RoomUnknown, SessionUnknown
 
 ROOM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -53,13 +55,13 @@ class LocalDirectory:
 
 @asynccontextmanager
 async def open_rooms(
-    names: Sequence[str], grid: GridConfig, on_event: Callable[[str, Event], None]
+    names: Sequence[str], grid: GridConfig, on_event: Callable[[str, Event], None], mode: Mode = Mode.INDIVIDUAL
 ) -> AsyncIterator[LocalDirectory]:
     """Rooms that live as long as the context; `on_event` hears room name and event."""
     rooms = []
     for name in names:
         check_room_name(name)
-        rooms.append(Room(name, grid, _for_room(name, on_event)))
+        rooms.append(Room(name, grid, _for_room(name, on_event), mode))
     for room in rooms:
         room.start()
     try:

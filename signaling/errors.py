@@ -47,6 +47,22 @@ class SessionUnknown(EdgeAttendError):
     code, status = "session_unknown", 404
 
 
+class ParticipantUnknown(EdgeAttendError):
+    code, status = "participant_unknown", 404
+
+
+class ParticipantRemoved(EdgeAttendError):
+    code, status = "removed", 403
+
+
+class ModeFixed(EdgeAttendError):
+    code, status = "mode_fixed", 409
+
+
+class ModeChanged(EdgeAttendError):
+    code, status = "mode_changed", 409
+
+
 class NotFound(EdgeAttendError):
     code, status = "not_found", 404
 

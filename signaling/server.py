@@ -15,9 +15,10 @@ from typing import Any
 
 from aiohttp import web
 
+from host.mode import Mode
+from host.record import Event
 from host.renderer import GridConfig, check_grid
-from host.room import Event
-from signaling import ort, views, whip
+from signaling import control, ort, views, whip
 from signaling.directory import Directory, check_room_name, open_rooms
 from signaling.errors import ConfigInvalid, PortTaken
 from signaling.http import (
@@ -51,6 +52,7 @@ class ServeConfig:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     ttl_s: float = DEFAULT_TTL_S
+    mode: Mode = Mode.INDIVIDUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +83,12 @@ class RunningServer:
     directory: Directory
 
 
-def make_app(directory: Directory, authority: TokenAuthority) -> web.Application:
+def make_app(directory: Directory, authority: TokenAuthority, ttl_s: float = DEFAULT_TTL_S) -> web.Application:
     """The routes of DESIGN.md's section 4 over the rooms of `directory`."""
     app = web.Application(middlewares=[answer_errors], client_max_size=MAX_BODY_BYTES)
     app[DIRECTORY] = directory
     app[AUTHORITY] = authority
+    app[control.LINK_TTL_S] = ttl_s
     app.on_response_prepare.append(add_security_headers)
     app.add_routes(
         [
@@ -100,6 +103,12 @@ def make_app(directory: Directory, authority: TokenAuthority) -> web.Application
             web.get("/r/{room}/annotated.mjpg", views.annotated),
             web.get("/r/{room}/status", views.status),
             web.get("/r/{room}/history.csv", views.history),
+            web.get("/r/{room}/timeline", views.timeline),
+            web.get("/r/{room}/summary", views.summary),
+            web.get("/r/{room}/me", views.me),
+            web.get("/r/{room}/links", control.links),
+            web.patch("/r/{room}/settings", control.change_settings),
+            web.delete("/r/{room}/participants/{participant}", control.remove),
             web.get("/healthz", views.health),
             web.get("/metrics", views.metrics),
             web.get("/ort/{file}", ort.serve),
@@ -120,9 +129,11 @@ async def running(
     _check(config)
     keep_bad_requests_out_of_the_log()
     authority = TokenAuthority(config.secret)
-    async with open_rooms(config.rooms, config.grid, on_event) as directory:
+    async with open_rooms(config.rooms, config.grid, on_event, config.mode) as directory:
         # No access log: its lines would hold tokens.
-        runner = web.AppRunner(make_app(directory, authority), access_log=None, shutdown_timeout=SHUTDOWN_S)
+        runner = web.AppRunner(
+            make_app(directory, authority, config.ttl_s), access_log=None, shutdown_timeout=SHUTDOWN_S
+        )
         await runner.setup()
         try:
             site = web.TCPSite(runner, config.bind, config.port, ssl_context=_ssl_context(config))

@@ -36,13 +36,15 @@ _RANK = {Role.VIEWER: 0, Role.PARTICIPANT: 1, Role.HOST: 2}
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a checked token says: role, room, its id, and for a personal token the participant it stands for."""
+    """What a checked token says: role, room, its id, and for a personal token the participant it stands for, their
+    name, and the mode in which they joined."""
 
     role: Role
     room: str
     token_id: str
     participant: str | None = None
     name: str | None = None
+    mode: str | None = None
 
     def allows(self, role: Role) -> bool:
         """Whether the holder may do what `role` may."""
@@ -71,6 +73,7 @@ class TokenAuthority:
         ttl_s: float = DEFAULT_TTL_S,
         participant: str | None = None,
         name: str | None = None,
+        mode: str | None = None,
     ) -> str:
         """A token for `room`, valid for `ttl_s` seconds; with `participant`, a personal one that takes back a tile."""
         now = time.time()
@@ -85,6 +88,8 @@ class TokenAuthority:
             payload["sub"] = participant
         if name is not None:
             payload["name"] = name
+        if mode is not None:
+            payload["mode"] = mode
         return jwt.encode(payload, self._secret, algorithm=ALGORITHM)
 
     def check(self, token: str | None, room: str | None, role: Role) -> Claims:
@@ -112,6 +117,7 @@ class TokenAuthority:
                 token_id=str(payload["jti"]),
                 participant=payload.get("sub"),
                 name=payload.get("name"),
+                mode=payload.get("mode"),
             )
         except jwt.ExpiredSignatureError as error:
             raise TokenExpired("expected a token that is still valid, got one that has expired") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from signaling.errors import RoleForbidden
 from signaling.http import DIRECTORY, authorize, json_response, page
 from signaling.metrics import scrape
 from signaling.tokens import Role
@@ -12,19 +13,21 @@ BOUNDARY = b"edgeattend-frame"
 
 
 async def room_page(request: web.Request) -> web.StreamResponse:
-    """`GET /r/{room}`: the meeting, as the token's role may see it."""
+    """`GET /r/{room}`: the join page and the meeting for a participant, else (and with `?watch=1`) the clean grid."""
     name = request.match_info["room"]
     claims = authorize(request, Role.VIEWER, name)
-    request.app[DIRECTORY].room(name)
-    return page("room.html", room=name, role=claims.role.value)
+    room = request.app[DIRECTORY].room(name)
+    takes_part = claims.role is Role.PARTICIPANT and "watch" not in request.query
+    name_of_page = "meeting.html" if takes_part else "room.html"
+    return page(name_of_page, room=name, role=claims.role.value, title=room.title, mode=room.record.mode.value)
 
 
 async def host_page(request: web.Request) -> web.StreamResponse:
     """`GET /r/{room}/host`: the dashboard."""
     name = request.match_info["room"]
     authorize(request, Role.HOST, name)
-    request.app[DIRECTORY].room(name)
-    return page("host.html", room=name)
+    room = request.app[DIRECTORY].room(name)
+    return page("host.html", room=name, title=room.title, mode=room.record.mode.value)
 
 
 async def annotated(request: web.Request) -> web.StreamResponse:
@@ -52,19 +55,42 @@ async def annotated(request: web.Request) -> web.StreamResponse:
 
 
 async def status(request: web.Request) -> web.StreamResponse:
-    """`GET /r/{room}/status`: who is here; moods only for a host."""
+    """`GET /r/{room}/status`: who is here; moods, or the room's share, only for a host."""
     name = request.match_info["room"]
     claims = authorize(request, Role.VIEWER, name)
     return json_response(request.app[DIRECTORY].room(name).status(labels=claims.allows(Role.HOST)))
 
 
 async def history(request: web.Request) -> web.StreamResponse:
-    """`GET /r/{room}/history.csv`: every change of anybody's reading since the room opened."""
+    """`GET /r/{room}/history.csv`: every change of anybody's reading, or of the room's share, since it opened."""
     name = request.match_info["room"]
     authorize(request, Role.HOST, name)
-    text = request.app[DIRECTORY].room(name).history.csv()
+    text = await request.app[DIRECTORY].room(name).record.csv()
     headers = {"Content-Disposition": f'attachment; filename="{name}-history.csv"', "Cache-Control": "no-store"}
     return web.Response(text=text, content_type="text/csv", headers=headers)
+
+
+async def timeline(request: web.Request) -> web.StreamResponse:
+    """`GET /r/{room}/timeline`: the last five minutes of everybody and of the room."""
+    name = request.match_info["room"]
+    authorize(request, Role.HOST, name)
+    return json_response(await request.app[DIRECTORY].room(name).record.timeline())
+
+
+async def summary(request: web.Request) -> web.StreamResponse:
+    """`GET /r/{room}/summary`: the meeting so far in times, and what they cannot say."""
+    name = request.match_info["room"]
+    authorize(request, Role.HOST, name)
+    return json_response(await request.app[DIRECTORY].room(name).record.summary())
+
+
+async def me(request: web.Request) -> web.StreamResponse:
+    """`GET /r/{room}/me`: to a participant, by their personal token, all that the host sees of them."""
+    name = request.match_info["room"]
+    claims = authorize(request, Role.PARTICIPANT, name)
+    if claims.participant is None:
+        raise RoleForbidden("expected a participant's personal token, got one that stands for nobody")
+    return json_response(request.app[DIRECTORY].room(name).seen_of(claims.participant))
 
 
 async def health(request: web.Request) -> web.StreamResponse:

@@ -6,11 +6,13 @@ import secrets
 
 from aiohttp import web
 
-from host.room import Admission
-from signaling.errors import MediaTypeUnsupported, RoleForbidden, SdpInvalid
+from host.admission import Admission
+from host.mode import Mode
+from host.room import Room
+from signaling.errors import MediaTypeUnsupported, ModeChanged, RoleForbidden, SdpInvalid
 from signaling.http import AUTHORITY, DIRECTORY, authorize
 from signaling.protocol import RESUME_HEADER, clean_name
-from signaling.tokens import RESUME_TTL_S, Role
+from signaling.tokens import RESUME_TTL_S, Claims, Role
 
 SDP_TYPE = "application/sdp"
 DEFAULT_NAME = "Guest"
@@ -23,12 +25,21 @@ async def publish(request: web.Request) -> web.Response:
     room = request.app[DIRECTORY].room(room_name)
     offer = await _read_offer(request)
     participant = claims.participant or secrets.token_urlsafe(6)
+    room.check_not_removed(participant)
+    _keep_to_mode(room, claims, request.query.get("mode"))
     name = clean_name(request.query.get("name", claims.name or DEFAULT_NAME))
     name = room.name_of(participant) or name  # who comes back keeps the name on their tile
     authority = request.app[AUTHORITY]
 
     def renew() -> str:
-        return authority.issue(Role.PARTICIPANT, room_name, ttl_s=RESUME_TTL_S, participant=participant, name=name)
+        return authority.issue(
+            Role.PARTICIPANT,
+            room_name,
+            ttl_s=RESUME_TTL_S,
+            participant=participant,
+            name=name,
+            mode=room.record.mode.value,
+        )
 
     session_id, answer = await room.publish(offer, Admission(participant, name, renew, claims.token_id))
     response = _answer(session_id, answer)
@@ -67,6 +78,18 @@ async def describe(request: web.Request) -> web.Response:
     if request.path.startswith("/sessions/"):
         return web.Response(status=204, headers={"Allow": "DELETE, OPTIONS"})
     return web.Response(status=204, headers={"Accept-Post": SDP_TYPE, "Allow": "OPTIONS, POST"})
+
+
+def _keep_to_mode(room: Room, claims: Claims, agreed: str | None) -> None:
+    """See to it that the room still is what this person came for: nobody's label is shown without their consent.
+
+    `agreed` is the mode they were told of; `claims` hold the one in which they joined, maybe before a restart.
+    Raises `ModeChanged`, `ModeFixed`.
+    """
+    if claims.mode == Mode.AGGREGATE:
+        room.set_mode(Mode.AGGREGATE)
+    if agreed is not None and agreed != room.record.mode:
+        raise ModeChanged(f"expected the room's mode, which is {room.record.mode} now, got an offer for another")
 
 
 async def _read_offer(request: web.Request) -> str:

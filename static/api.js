@@ -31,6 +31,10 @@ const PLAIN_WORDS = {
   role_forbidden: "This link does not allow that.",
   room_forbidden: "This link belongs to another meeting.",
   room_unknown: "This meeting is not open any more.",
+  removed: "The host has removed you from this meeting.",
+  participant_unknown: "This person is not in the meeting any more.",
+  mode_fixed: "Somebody has joined already: what the host sees stays as it was then.",
+  mode_changed: "What the host sees of you has changed since you opened this page. Look at it again before you join.",
   room_full: "The meeting is full. Trying again.",
   sdp_codec_unsupported: "This browser cannot show the meeting's video format (VP8).",
 };

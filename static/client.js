@@ -6,6 +6,8 @@ import { MeetingSession } from "./session.js";
 
 /** Coming back after one of these would be against somebody's will. */
 const FINAL_BYES = new Set(["removed", "misbehaved", "replaced"]);
+/** The same, as an answer; or the meeting is not any more what the person agreed to. */
+const FINAL_CODES = new Set(["removed", "mode_changed", "mode_fixed"]);
 
 /** @typedef {import("./connection.js").ConnectionState} ConnectionState */
 /** @typedef {import("./session.js").SessionEvents} SessionEvents */
@@ -17,6 +19,7 @@ const FINAL_BYES = new Set(["removed", "misbehaved", "replaced"]);
  * @property {string} url `/whip/{room}`
  * @property {string} invite The link's token: for who is new.
  * @property {string} name
+ * @property {string} mode What the person was told of who sees labels: the server refuses if it is another one by now.
  * @property {{load: () => string, save: (token: string) => void, clear: () => void}} resume Keeps the personal token,
  *   which takes our tile back.
  * @property {(state: ConnectionState, problem: unknown) => void} onState At every change, and at every failed try;
@@ -95,7 +98,7 @@ export class MeetingClient {
    * @returns {Promise<unknown>} What went wrong, or the host's last word, or null.
    */
   async #attend(signal) {
-    const { url, invite, name, resume, onState, onSession, onStream, onRoster, onStats } = this.#options;
+    const { url, invite, name, mode, resume, onState, onSession, onStream, onRoster, onStats } = this.#options;
     const personal = resume.load();
     const session = new MeetingSession(personal || invite, {
       onStream,
@@ -114,13 +117,14 @@ export class MeetingClient {
     let leave = true;
     try {
       await session.show(this.#track);
-      const end = await session.run(`${url}?${new URLSearchParams({ name })}`, signal);
+      const end = await session.run(`${url}?${new URLSearchParams({ name, mode })}`, signal);
       leave = false; // the tile shall wait for us, or there is none any more
       return end.byHost ? { reason: end.reason } : null;
     } catch (problem) {
-      if (personal === "" || !isRefusedToken(problem)) return problem;
-      resume.clear(); // the server may have a new secret: ask once more as a newcomer
-      return null;
+      if (!(problem instanceof ApiError) || personal === "") return problem;
+      if (FINAL_CODES.has(problem.code) || [401, 403].includes(problem.status)) resume.clear();
+      // The server may have a new secret: ask once more as a newcomer.
+      return [401, 403].includes(problem.status) && !FINAL_CODES.has(problem.code) ? null : problem;
     } finally {
       if (this.#session === session) this.#session = null;
       session.close({ leave });
@@ -132,13 +136,10 @@ export class MeetingClient {
    * @returns {boolean} Whether trying again makes no sense.
    */
   #isFinal(problem) {
-    if (problem instanceof ApiError) return problem.final && (!this.#everLive || problem.status < 404);
+    if (problem instanceof ApiError) {
+      return FINAL_CODES.has(problem.code) || (problem.final && (!this.#everLive || problem.status < 404));
+    }
     const end = /** @type {Ended | null} */ (problem);
     return FINAL_BYES.has(end?.reason ?? "");
   }
-}
-
-/** @param {unknown} problem */
-function isRefusedToken(problem) {
-  return problem instanceof ApiError && [401, 403].includes(problem.status) && problem.code !== "removed";
 }

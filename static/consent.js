@@ -26,8 +26,8 @@ const STATE_WORDS = { off: "Off", on: "On", paused: "On, paused" };
 export class Consent {
   #switch = byId("share", HTMLInputElement);
   #fieldset = byId("consent", HTMLElement);
-  /** @type {Mode} */
-  #mode = "individual";
+  /** @type {Mode} What the person is told. */
+  mode = "individual";
 
   /** @param {(on: boolean) => void} onChoice The person has chosen. */
   constructor(onChoice) {
@@ -45,8 +45,8 @@ export class Consent {
    * @returns {boolean} Whether it is another one than before.
    */
   explain(mode) {
-    const changed = mode !== this.#mode;
-    this.#mode = mode;
+    const changed = mode !== this.mode;
+    this.mode = mode;
     setText(byId("share-who", HTMLElement), WHO[mode].brief);
     setText(byId("share-who-long", HTMLElement), WHO[mode].whole);
     return changed;

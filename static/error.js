@@ -13,6 +13,7 @@ const WORDS = {
   room_forbidden: ["This link belongs to another meeting", NEW_LINK],
   room_unknown: ["This meeting is not open", "It may be over, or not have begun. Ask whoever invited you."],
   not_found: ["There is nothing at this address", NEW_LINK],
+  removed: ["The host removed you", "Ask whoever invited you whether you may come back."],
   room_full: ["This meeting is full", "Try again when somebody has left."],
   internal: ["Something went wrong on our side", "Try again in a moment."],
 };

@@ -1,26 +1,47 @@
-// The dashboard: the annotated grid, and beside it everybody's reading as text.
+// The dashboard: the annotated grid, and beside it everybody's reading as text, or the room's share alone.
 
 import { explain, request } from "./api.js";
-import { byId, renderList, roomOfPage, setText, tokenOfPage, withToken } from "./dom.js";
+import { Curve } from "./curve.js";
+import { byId, roomOfPage, setText, tokenOfPage, withToken } from "./dom.js";
+import { saveText } from "./download.js";
 import { icon } from "./icons.js";
+import { Links } from "./links.js";
 import { LivePicture } from "./picture.js";
+import { Poller } from "./poller.js";
 import { people, readingOf } from "./readings.js";
-import { makeRow, updateRow } from "./roster.js";
+import { Removal } from "./removal.js";
+import { Roster } from "./roster.js";
+import { Settings } from "./settings.js";
+import { SharePanel } from "./sharepanel.js";
 import { Stage } from "./stage.js";
 import { StatusPoller } from "./status.js";
+import { makeLegend } from "./strip.js";
+import { SummaryDialog } from "./summary.js";
 
 /** @typedef {import("./stage.js").StageState} StageState */
 /** @typedef {import("./status.js").Participant} Participant */
 /** @typedef {import("./status.js").RoomStatus} RoomStatus */
+/** @typedef {import("./summary.js").Summary} Summary */
+/** @typedef {import("./timeline.js").Timeline} Timeline */
+
+const TIMELINE_EVERY_MS = 2500;
+const SUMMARY_EVERY_MS = 10_000;
+/** A server that was restarted is back by then; one that is not has most likely ended with its meeting. */
+const ENDED_AFTER_MS = 15_000;
 
 const room = encodeURIComponent(roomOfPage());
 const token = tokenOfPage();
 
-const roster = byId("roster", HTMLUListElement);
-const stats = byId("stats", HTMLElement);
 const download = byId("download", HTMLButtonElement);
 const downloadNote = byId("download-note", HTMLElement);
 const stage = new Stage();
+const curve = new Curve();
+const sharePanel = new SharePanel();
+const removal = new Removal(room, token);
+const roster = new Roster((participant) => removal.ask(participant));
+const settings = new Settings(`/r/${room}/settings`, token);
+const links = new Links(room, token);
+const summary = new SummaryDialog(`/r/${room}/summary`, token, roomOfPage());
 
 /** @type {StageState} How the server answers. */
 let server = "connecting";
@@ -28,6 +49,7 @@ let server = "connecting";
 let problem = null;
 let pictureRuns = false;
 let pictureRan = false;
+let endTimer = 0;
 
 const picture = new LivePicture({
   image: byId("picture", HTMLImageElement),
@@ -39,24 +61,57 @@ const picture = new LivePicture({
   },
 });
 
-const poller = new StatusPoller({
-  url: `/r/${room}/status`,
-  token,
-  onStatus: (status) => {
-    if (server === "reconnecting") picture.hurry();
-    server = "live";
-    problem = null;
-    showConnection();
-    showStatus(status);
-  },
-  onProblem: (error, final) => {
-    server = final ? "ended" : "reconnecting";
-    problem = error;
-    if (final) picture.stop();
-    roster.classList.add("out-of-date");
-    showConnection();
-  },
-});
+const pollers = [
+  new StatusPoller({ url: `/r/${room}/status`, token, onStatus: takeStatus, onProblem: takeProblem }),
+  new Poller({
+    url: `/r/${room}/timeline`,
+    token,
+    everyMs: TIMELINE_EVERY_MS,
+    onAnswer: (/** @type {Timeline} */ { participants, curve: { points, step_s } }) => {
+      roster.showTimelines(participants);
+      curve.show(points, step_s);
+    },
+  }),
+  new Poller({
+    url: `/r/${room}/summary`,
+    token,
+    everyMs: SUMMARY_EVERY_MS,
+    onAnswer: (/** @type {Summary} */ answer) => summary.keep(answer),
+  }),
+];
+
+/** @param {RoomStatus} status */
+function takeStatus(status) {
+  if (server === "reconnecting") picture.hurry();
+  server = "live";
+  problem = null;
+  clearTimeout(endTimer);
+  endTimer = 0;
+  summary.withdraw();
+  showConnection();
+  showStatus(status);
+}
+
+/**
+ * @param {unknown} error
+ * @param {boolean} final
+ */
+function takeProblem(error, final) {
+  server = final ? "ended" : "reconnecting";
+  problem = error;
+  roster.fade();
+  showConnection();
+  if (final) {
+    picture.stop();
+    clearTimeout(endTimer);
+    summary.showEnd(`${explain(error)} This is what the page had last.`);
+  } else if (endTimer === 0) {
+    endTimer = setTimeout(
+      () => summary.showEnd("The meeting seems to have ended: its server does not answer. This is what the page had last."),
+      ENDED_AFTER_MS,
+    );
+  }
+}
 
 /** One state for the two things that have to run: the server's answers and the picture. */
 function showConnection() {
@@ -67,14 +122,21 @@ function showConnection() {
 }
 
 /** @param {RoomStatus} status */
-function showStatus({ grid, participants }) {
+function showStatus(status) {
+  const { grid, participants, mode } = status;
+  const aggregate = mode === "aggregate";
   stage.shape(grid.width, grid.height);
+  settings.show(status);
+  document.body.dataset["mode"] = mode;
   setText(byId("people", HTMLElement), people(participants.length));
-  setText(byId("attentive", HTMLElement), tally(participants));
-  setText(stats, `${Math.round(grid.fps)} frames/s · seen by ${grid.viewers}`);
+  setText(byId("roster-heading", HTMLElement), aggregate ? "People" : "Attention");
+  setText(byId("attentive", HTMLElement), aggregate ? "" : tally(participants));
+  setText(byId("stats", HTMLElement), `${Math.round(grid.fps)} frames/s · seen by ${grid.viewers}`);
   byId("empty", HTMLElement).hidden = participants.length > 0;
-  roster.classList.remove("out-of-date");
-  renderList(roster, participants, { key: ({ id }) => id, make: makeRow, update: updateRow });
+  byId("legend", HTMLElement).hidden = aggregate || participants.length === 0;
+  byId("share", HTMLElement).hidden = !aggregate;
+  if (aggregate) sharePanel.show(status.share ?? null);
+  roster.show(participants, mode);
 }
 
 /**
@@ -94,12 +156,7 @@ async function saveHistory() {
   setText(downloadNote, "");
   try {
     const { text } = await request(`/r/${room}/history.csv`, token);
-    const address = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-    const link = document.createElement("a");
-    link.href = address;
-    link.download = `${roomOfPage()}-history.csv`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(address), 60_000); // the browser may still be reading it
+    saveText(`${roomOfPage()}-history.csv`, text, "text/csv");
   } catch {
     setText(downloadNote, "The server cannot be reached. Try again in a moment.");
   } finally {
@@ -109,19 +166,21 @@ async function saveHistory() {
 
 function start() {
   showConnection();
-  poller.start();
+  for (const poller of pollers) poller.start();
   picture.start();
 }
 
 byId("meeting", HTMLAnchorElement).href = withToken(`/r/${room}`);
 byId("download-icon", HTMLElement).append(icon("download"));
+byId("legend", HTMLElement).append(makeLegend());
 download.addEventListener("click", saveHistory);
 stage.offerFullScreen(byId("fullscreen", HTMLButtonElement), null);
 addEventListener("pagehide", () => {
-  poller.stop();
+  for (const poller of pollers) poller.stop();
   picture.stop();
 });
 addEventListener("pageshow", (event) => {
   if (event.persisted) start(); // the browser's back button brought the page back as it was
 });
+links.start();
 start();

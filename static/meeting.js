@@ -22,10 +22,15 @@ import { StatusPoller } from "./status.js";
 /** @typedef {import("./quality.js").LinkQuality} LinkQuality */
 /** @typedef {import("./sharing.js").SharingState} SharingState */
 
-/** @type {Record<string, [title: string, text: string]>} By the host's last word. */
+/** @type {[title: string, text: string]} */
+const OTHER_MODE = ["The host sees something else now", "What is shown of you has changed. Read it again before you join."];
+
+/** @type {Record<string, [title: string, text: string]>} By the host's last word, or the code of its refusal. */
 const GOODBYES = {
   removed: ["The host removed you", "You are not in the meeting any more."],
   replaced: ["You joined from somewhere else", "Another window or device of yours has taken your place."],
+  mode_changed: OTHER_MODE,
+  mode_fixed: OTHER_MODE,
   misbehaved: ["The host ended this connection", "This page sent what the host could not take. Reload it before you join again."],
 };
 
@@ -108,6 +113,7 @@ function join(name, withCamera) {
     url: `/whip/${path}`,
     invite: token,
     name,
+    mode: consent.mode,
     resume,
     onState: showState,
     onSession: () => sharing.repeat(),
@@ -164,13 +170,16 @@ function showState(state, problem) {
 
 /** @param {unknown} problem */
 function end(problem) {
-  if (problem instanceof ApiError) {
-    leave(problem.code === "name_invalid" ? "" : "You could not join", explain(problem));
-    if (problem.code === "name_invalid") lobby.refuseName(problem.message);
-    return;
+  const known = problem instanceof ApiError ? problem.code : /** @type {import("./client.js").Ended} */ (problem).reason;
+  const words = GOODBYES[known];
+  if (words !== undefined) {
+    leave(...words);
+  } else if (known === "name_invalid") {
+    leave("", "");
+    lobby.refuseName(explain(problem));
+  } else {
+    leave("You could not join", explain(problem));
   }
-  const { reason } = /** @type {import("./client.js").Ended} */ (problem);
-  leave(...(GOODBYES[reason] ?? ["The host ended the meeting for you", ""]));
 }
 
 /** @param {LinkQuality} link */

@@ -1,65 +1,104 @@
-// One row of the dashboard's roster. Names are shown as text in every case, whatever they hold.
+// The dashboard's list of people: a card for each who is here, and apart from them those who left.
 
-import { create, setText } from "./dom.js";
-import { badge, icon } from "./icons.js";
-import { ago, readingOf } from "./readings.js";
+import { addControl, makeCard, updateCard } from "./card.js";
+import { byId, create, renderList, setText } from "./dom.js";
+import { icon } from "./icons.js";
+import { makePerson, updatePerson } from "./people.js";
+import { ago, presenceOf } from "./readings.js";
 
 /** @typedef {import("./status.js").Participant} Participant */
+/** @typedef {import("./status.js").Mode} Mode */
+/** @typedef {import("./timeline.js").TimelineEntry} TimelineEntry */
 
-/**
- * @typedef {object} Parts What changes in a row.
- * @property {HTMLElement} sign
- * @property {HTMLElement} name
- * @property {HTMLElement} text
- * @property {HTMLElement} why
- * @property {HTMLElement} score
- * @property {HTMLElement} age
- */
+/** Shows who is here in `#roster`, and who left in `#left`. */
+export class Roster {
+  #list = byId("roster", HTMLUListElement);
+  #left = byId("left", HTMLDetailsElement);
+  #leftCount = byId("left-count", HTMLElement);
+  #leftList = byId("left-list", HTMLUListElement);
+  /** @type {Map<string, TimelineEntry>} */
+  #timelines = new Map();
+  #onRemove;
 
-/** @type {WeakMap<HTMLElement, Parts>} */
-const partsOf = new WeakMap();
+  /** @param {(participant: Participant) => void} onRemove The host asks to remove somebody. */
+  constructor(onRemove) {
+    this.#onRemove = onRemove;
+  }
 
-/** @returns {HTMLLIElement} */
-export function makeRow() {
-  const row = create("li", "person rated");
-  const parts = {
-    sign: badge("dots"),
-    name: create("bdi", "person-name"),
-    text: create("span", "person-reading"),
-    why: create("span", "person-why"),
-    score: create("span", "score-number"),
-    age: create("span", "person-age"),
-  };
-  parts.name.dir = "auto";
-  const words = create("div", "person-words");
-  words.append(parts.name, parts.text, parts.why);
-  const score = create("span", "score");
-  const bar = create("span", "score-bar");
-  bar.setAttribute("aria-hidden", "true");
-  score.append(create("span", "hidden-words", "score "), parts.score, bar);
-  const numbers = create("div", "person-numbers");
-  numbers.append(score, parts.age);
-  row.append(parts.sign, words, numbers);
-  partsOf.set(row, parts);
-  return row;
+  /**
+   * @param {readonly Participant[]} participants
+   * @param {Mode} mode It changes only while nobody is here.
+   */
+  show(participants, mode) {
+    this.#list.classList.remove("out-of-date");
+    const aggregate = mode === "aggregate";
+    renderList(this.#list, participants, {
+      key: ({ id }) => id,
+      make: (participant) => (aggregate ? this.#makeRow(participant) : this.#makeCard(participant)),
+      update: (item, participant) => {
+        if (aggregate) updatePerson(item, participant.name, presenceOf(participant));
+        else updateCard(item, { participant, timeline: this.#timelines.get(participant.id) ?? null });
+      },
+    });
+  }
+
+  /** @param {readonly TimelineEntry[]} entries */
+  showTimelines(entries) {
+    this.#timelines = new Map(entries.map((entry) => [entry.id, entry]));
+    const left = entries.filter(({ left_s }) => left_s !== null).reverse();
+    this.#left.hidden = left.length === 0;
+    setText(this.#leftCount, String(left.length));
+    renderList(this.#leftList, left, { key: ({ id }) => id, make: makeCard, update: updateLeft });
+  }
+
+  /** The server cannot be reached: what is shown was so a while ago. */
+  fade() {
+    this.#list.classList.add("out-of-date");
+  }
+
+  /**
+   * @param {Participant} participant
+   * @returns {HTMLLIElement}
+   */
+  #makeCard(participant) {
+    const card = makeCard();
+    addControl(card, this.#makeRemove(participant));
+    return card;
+  }
+
+  /**
+   * @param {Participant} participant
+   * @returns {HTMLLIElement} Who is here, and nothing more.
+   */
+  #makeRow(participant) {
+    const row = makePerson();
+    row.append(this.#makeRemove(participant));
+    return row;
+  }
+
+  /**
+   * @param {Participant} participant Their name never changes.
+   * @returns {HTMLButtonElement}
+   */
+  #makeRemove(participant) {
+    const button = create("button", "button icon-button bare remove");
+    button.type = "button";
+    button.title = "Remove from the meeting";
+    button.setAttribute("aria-label", `Remove ${participant.name}`);
+    button.append(icon("close"));
+    button.addEventListener("click", () => this.#onRemove(participant));
+    return button;
+  }
 }
 
 /**
- * @param {HTMLElement} row Made by `makeRow`.
- * @param {Participant} participant
+ * @param {HTMLElement} card
+ * @param {TimelineEntry} timeline
  */
-export function updateRow(row, participant) {
-  const parts = partsOf.get(row);
-  if (parts === undefined) return;
-  const reading = readingOf(participant);
-  setText(parts.name, participant.name);
-  setText(parts.text, reading.text);
-  setText(parts.why, reading.why);
-  setText(parts.score, reading.score === null ? "" : reading.score.toFixed(2));
-  setText(parts.age, participant.mood == null ? "" : ago(participant.mood.age_s));
-  if (row.dataset["sign"] !== reading.icon) parts.sign.replaceChildren(icon(reading.icon));
-  row.dataset["sign"] = reading.icon;
-  row.dataset["tone"] = reading.tone;
-  row.dataset["scored"] = String(reading.score !== null);
-  row.style.setProperty("--score", String(reading.score ?? 0));
+function updateLeft(card, timeline) {
+  /** @type {Participant} */
+  const participant = { id: timeline.id, name: timeline.name, state: "gone", joined_s: 0, video: null, mood: null };
+  updateCard(card, { participant, timeline });
+  const age = card.querySelector(".person-age");
+  if (age !== null) setText(age, ago(timeline.left_s ?? 0));
 }

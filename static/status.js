@@ -1,7 +1,6 @@
-// Polls `/r/{room}/status`, and says when the server cannot be reached and when it is back. No UI in here.
+// What `/r/{room}/status` says, once a second. No UI in here.
 
-import { ApiError, request } from "./api.js";
-import { Backoff, pause } from "./backoff.js";
+import { Poller } from "./poller.js";
 
 const EVERY_MS = 1000;
 
@@ -24,8 +23,22 @@ const EVERY_MS = 1000;
  */
 
 /**
+ * @typedef {"individual" | "aggregate"} Mode What the host gets to see: each person's label, or the room's share.
+ */
+
+/**
+ * @typedef {object} RoomShare
+ * @property {number} sharing How many people share a label.
+ * @property {number} attentive Which part of them is attentive, 0 to 1.
+ */
+
+/**
  * @typedef {object} RoomStatus
- * @property {string} room
+ * @property {string} room As addresses have it.
+ * @property {string} title As people see it: show it as text, never as markup.
+ * @property {Mode} mode
+ * @property {boolean} [mode_fixed] Somebody has joined, so that the mode stays; only a host is told.
+ * @property {RoomShare | null} [share] In aggregate mode, to a host.
  * @property {number} uptime_s
  * @property {{width: number, height: number, fps: number, viewers: number}} grid
  * @property {Participant[]} participants In the order of their tiles.
@@ -39,46 +52,14 @@ const EVERY_MS = 1000;
  * @property {(problem: unknown, final: boolean) => void} onProblem At every failed try; after a `final` one no more.
  */
 
-/** Asks for the status until told to stop. */
-export class StatusPoller {
-  #options;
-  #stop = new AbortController();
-
+/**
+ * Asks for the status until told to stop.
+ *
+ * @extends {Poller<RoomStatus>}
+ */
+export class StatusPoller extends Poller {
   /** @param {StatusOptions} options */
-  constructor(options) {
-    this.#options = options;
-  }
-
-  /** Begin, or begin again after `stop`. */
-  start() {
-    this.#stop.abort();
-    this.#stop = new AbortController();
-    void this.#run(this.#stop.signal);
-  }
-
-  stop() {
-    this.#stop.abort();
-  }
-
-  /** @param {AbortSignal} signal */
-  async #run(signal) {
-    const { url, token, onStatus, onProblem } = this.#options;
-    const backoff = new Backoff();
-    while (!signal.aborted) {
-      let wait = EVERY_MS;
-      try {
-        const { text } = await request(url, token, { signal });
-        if (signal.aborted) return;
-        backoff.reset();
-        onStatus(JSON.parse(text));
-      } catch (problem) {
-        if (signal.aborted) return;
-        const final = problem instanceof ApiError && problem.final;
-        onProblem(problem, final);
-        if (final) return;
-        wait = backoff.next();
-      }
-      await pause(wait, signal);
-    }
+  constructor({ url, token, onStatus, onProblem }) {
+    super({ url, token, everyMs: EVERY_MS, onAnswer: onStatus, onProblem });
   }
 }

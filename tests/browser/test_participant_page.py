@@ -9,7 +9,9 @@ import pytest
 from playwright.async_api import Page, expect
 
 from host.member import Member
+from host.mode import Mode
 from host.participant import Participant
+from host.session import Session
 from signaling.protocol import Label, Mood, Reason, decode_from_participant
 from tests.browser.cameras import HEIGHT, MARK, WIDTH, truth_of
 from tests.browser.conftest import OpenPage
@@ -264,6 +266,64 @@ async def test_whoever_is_removed_is_told_and_stays_out(meeting: Meeting, open_a
     assert await meeting.end_session(origin + sessions[0]) == 200
     await expect(page.get_by_role("heading", name="The host removed you")).to_be_visible()
     assert meeting.room.participants() == []
+
+
+async def test_whoever_was_removed_without_hearing_of_it_is_told_on_the_way_back(
+    meeting: Meeting, open_as: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = await open_as(meeting.links.participant_url, allow=LOST_SERVER)
+    await enter(page, "Ana")
+    monkeypatch.setattr(Session, "send", lambda *_: None)
+    meeting.room.remove(person(meeting, "Ana").id)
+    await expect(page.get_by_role("heading", name="The host removed you")).to_be_visible(timeout=20_000)
+    assert meeting.room.participants() == []
+
+
+async def test_the_join_page_tells_of_a_change_of_what_the_host_sees(meeting: Meeting, open_as: OpenPage) -> None:
+    page = await open_as(meeting.links.participant_url)
+    share = page.get_by_role("switch", name="Share my attention label")
+    await share.check()
+    meeting.room.set_mode(Mode.AGGREGATE)
+    await expect(page.get_by_role("heading", name="The host changed what is shown")).to_be_visible()
+    await expect(share).not_to_be_checked()
+    await expect(page.locator("#share-who")).to_contain_text("shows nobody’s label")
+
+
+async def test_nobody_joins_under_other_terms_than_they_were_told(meeting: Meeting, open_as: OpenPage) -> None:
+    page = await open_as(meeting.links.participant_url, allow=LOST_SERVER)
+    await page.context.route("**/status", lambda route: route.abort())
+    meeting.room.set_mode(Mode.AGGREGATE)
+    await page.get_by_label("Your name").fill("Ana")
+    await page.get_by_role("button", name="Join", exact=True).click()
+    await expect(page.get_by_role("heading", name="The host sees something else now")).to_be_visible()
+    assert meeting.room.participants() == []
+
+
+async def test_everybody_sees_their_card_as_the_host_sees_it(meeting: Meeting, open_as: OpenPage) -> None:
+    page = await open_as(meeting.links.participant_url)
+    await enter(page, "Ana", share=True)
+    await until_mood(meeting, "Ana", Label.ATTENTIVE)
+    await page.keyboard.press("p")
+    await until_mood(meeting, "Ana", Label.UNKNOWN, Reason.PAUSED)
+    await page.get_by_role("button", name="What the host sees").click()
+    card = page.get_by_role("dialog", name="What the host sees of you").locator("li").first
+    await expect(card).to_contain_text("Paused")
+    dashboard = await open_as(meeting.links.host_url, clip=None)
+    theirs = dashboard.locator("#roster > li")
+    await expect(theirs).to_contain_text("Paused")
+    for part in (".person-name", ".person-reading", ".person-why"):
+        assert await card.locator(part).inner_text() == await theirs.locator(part).inner_text()
+
+
+async def test_in_aggregate_mode_the_host_sees_nothing_of_one_alone(meeting: Meeting, open_as: OpenPage) -> None:
+    meeting.room.set_mode(Mode.AGGREGATE)
+    page = await open_as(meeting.links.participant_url)
+    await enter(page, "Ana", share=True)
+    await expect(page.locator("#own-mood .mood-text")).to_have_text("Attentive", timeout=20_000)
+    await page.get_by_role("button", name="What the host sees").click()
+    dialog = page.get_by_role("dialog", name="What the host sees of you")
+    await expect(dialog).to_contain_text("No label of yours")
+    await expect(dialog.locator("li")).to_have_count(0)
 
 
 async def test_the_same_person_is_back_after_a_restart_of_the_server(meeting: Meeting, open_as: OpenPage) -> None:

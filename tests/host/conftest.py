@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from host.admission import Admission
+from host.record import Event
 from host.renderer import GridConfig
-from host.room import Admission, Event, Room
+from host.room import Room
 from tests.fake_peer import FakePeer, until
 
 GRID = GridConfig(320, 180, 15, 300)

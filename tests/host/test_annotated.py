@@ -9,10 +9,20 @@ import numpy as np
 import pytest
 
 from host import annotated as annotated_module
-from host.annotated import BORDER_PX, LINE_BGR, PANEL_BGR, PANEL_PX, AnnotatedView, draw_annotated, encode_jpeg
+from host.annotated import (
+    BORDER_PX,
+    LINE_BGR,
+    PANEL_BGR,
+    PANEL_PX,
+    AnnotatedView,
+    draw_aggregate,
+    draw_annotated,
+    encode_jpeg,
+)
 from host.compositor import Compositor, Scene
 from host.labels import GREEN, GREY, ORANGE
 from host.participant import Participant
+from host.share import Share
 from host.stamp import Bytes
 from host.text import Colour
 from signaling.protocol import Label, ParticipantState, Reason
@@ -151,6 +161,20 @@ def test_a_name_stays_inside_the_panel(name: str) -> None:
         picture = annotated(scene(*[feel(live(f"p{n}", name), Label.NOT_ATTENTIVE) for n in range(count)]))
         assert (panel(picture)[120:, -17:] == PANEL_BGR).all()
         assert (panel(picture)[120:, 1:17] == PANEL_BGR).all()
+
+
+@pytest.mark.parametrize("share", [None, Share(3, 0.7)])
+def test_in_aggregate_mode_the_grid_stays_clean_and_the_panel_tells_the_share(
+    written: list[str], share: Share | None
+) -> None:
+    meeting = scene(feel(live("p1", "Ana"), Label.ATTENTIVE), feel(live("p2", "Ben"), Label.NOT_ATTENTIVE))
+    planes = Compositor(WIDTH, HEIGHT).compose(meeting, "12:00:00")
+    picture = draw_aggregate(planes, meeting, share, "12:00:00")
+    assert picture.shape == (HEIGHT, WIDTH + PANEL_PX, 3)
+    assert np.array_equal(picture[:, :WIDTH], cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420))
+    assert "2 participants" in written
+    assert ("70%" in written) == (share is not None)
+    assert not {"Ana", "Ben", "Attentive", "Not attentive"} & set(written)
 
 
 def test_the_picture_survives_as_a_jpeg() -> None:

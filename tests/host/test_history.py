@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from host import history as module
 from host.history import COLUMNS, History, Row
+from tests.fake_clock import FakeClock
 
 
 def row(
@@ -114,3 +115,42 @@ def test_the_oldest_rows_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         history.add(row(str(number)))
     assert [entry["name"] for entry in read(history)] == ["2", "3", "4"]
+
+
+def test_what_is_known_of_one_person_is_found_newest_first() -> None:
+    history = History()
+    for number, who in enumerate(("p1", "p2", "p1")):
+        history.add(row(participant=who, at_s=str(number), label="attentive" if number else "unknown"))
+    assert [one.at_s for one in history.newest_first("p1")] == [2.0, 0.0]
+    assert [one.at_s for one in history.newest_first("p1", back_to_s=2.0)] == [2.0]
+    assert history.newest_first("p3") == []
+    assert list(history.snapshot().rows) == ["p1", "p2"]
+
+
+def test_a_dropped_row_still_says_what_held_when_the_kept_ones_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_ROWS", 2)
+    history = History()
+    for number, (who, label) in enumerate([("p1", "attentive"), ("p1", "unknown"), ("p2", "a"), ("p2", "b")]):
+        history.add(row(participant=who, at_s=str(number), label=label))
+    assert [(one.at_s, one.label) for one in history.newest_first("p1")] == [(1.0, "unknown")]
+    assert (history.dropped, history.since_s) == (2, 1.0)
+
+
+def test_who_left_is_forgotten_with_their_last_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_ROWS", 2)
+    history = History()
+    history.add(row(participant="p1"))
+    history.add(row(participant="p1", state="gone"))
+    for number in range(3):
+        history.add(row(participant="p2", label=str(number)))
+    assert list(history.snapshot().rows) == ["p2"]
+    assert history.newest_first("p1") == []
+
+
+def test_a_clock_that_is_set_does_not_move_the_rows(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock.install(monkeypatch, "host.history")
+    monkeypatch.setattr(clock, "time", lambda: 5000.0, raising=False)
+    history = History()
+    monkeypatch.setattr(clock, "time", lambda: 1.0, raising=False)
+    clock.advance(10)
+    assert history.now() == pytest.approx(5010.0)

@@ -15,6 +15,7 @@ from host.annotated import PANEL_PX, AnnotatedView
 from host.compositor import Compositor, Scene
 from host.fanout import Fanout, GridTrack
 from host.renderer import GridConfig, Renderer, check_grid
+from host.share import ShareMeter
 from signaling.codec import Planes, VideoDecoder, Vp8Encoder
 from tests.fake_peer import until
 from tests.host.people import live, scene
@@ -200,3 +201,20 @@ async def test_its_thread_ends_with_it(studio: Studio) -> None:
 def test_a_grid_is_what_every_receiver_can_decode(config: GridConfig, problem: str | None) -> None:
     found = check_grid(config)
     assert found is None if problem is None else found is not None and problem in found
+
+
+async def test_in_aggregate_mode_the_hosts_picture_is_drawn_without_labels(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("expected no labels to be drawn")
+
+    monkeypatch.setattr("host.renderer.draw_annotated", refuse)
+    studio.view.share = ShareMeter()
+    with studio.view:
+        studio.renderer.start()
+        _, jpeg = await asyncio.wait_for(studio.view.next(0), 10) or (0, b"")
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    assert picture.shape == (CONFIG.height, CONFIG.width + PANEL_PX, 3)
+    assert studio.renderer.errors == 0

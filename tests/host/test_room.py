@@ -6,13 +6,25 @@ import asyncio
 import csv
 import io
 from collections import Counter
+from typing import Any
 
 import pytest
 
+from host.admission import Admission
 from host.layout import fit
-from host.room import Admission, Room
+from host.mode import Mode
+from host.room import Room
+from host.session import Session
 from signaling.codec import VideoDecoder, plane_views
-from signaling.errors import RoomFull, SdpInvalid, SdpNoVideo, SessionUnknown
+from signaling.errors import (
+    ModeFixed,
+    ParticipantRemoved,
+    ParticipantUnknown,
+    RoomFull,
+    SdpInvalid,
+    SdpNoVideo,
+    SessionUnknown,
+)
 from signaling.protocol import Bye, Label, Reason, Roster, Send, Welcome
 from signaling.rtc import EncodedFrame
 from tests.fake_peer import FakePeer, until
@@ -23,7 +35,7 @@ RED, GREEN = (81, 90, 240), (145, 54, 34)
 
 
 def history(room: Room) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(room.history.csv(), newline="")))
+    return list(csv.DictReader(io.StringIO(room.record.history.csv(), newline="")))
 
 
 async def test_whoever_joins_is_welcomed_listed_and_told_what_to_send(meeting: Meeting) -> None:
@@ -83,6 +95,7 @@ async def test_moods_reach_the_status_with_labels_alone(meeting: Meeting) -> Non
     }
     assert 0 <= mood["age_s"] < 5
     assert "mood" not in meeting.room.status(labels=False)["participants"][0]
+    assert "share" not in meeting.room.status(labels=True)
 
 
 async def test_only_changes_of_label_are_reported(meeting: Meeting) -> None:
@@ -313,3 +326,80 @@ async def test_the_end_of_a_meeting_is_said_to_everybody(meeting: Meeting) -> No
     assert (await ana.hear(Bye)).reason == "shutdown"
     await until(lambda: viewer.connection.connectionState == "closed")
     assert not meeting.room.renderer.alive
+
+
+async def test_who_was_removed_does_not_come_back_and_others_do(meeting: Meeting) -> None:
+    peer, _ = await meeting.join("ana")
+    meeting.room.remove("ana")
+    assert (await peer.hear(Bye)).reason == "removed"
+    assert meeting.room.participants() == []
+    with pytest.raises(ParticipantRemoved):
+        await meeting.publish("ana", FakePeer())
+    await meeting.join("ben")
+    with pytest.raises(ParticipantUnknown):
+        meeting.room.remove("ana")
+
+
+async def test_who_is_removed_while_they_come_back_stays_out(meeting: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
+    await meeting.join("ana")
+    answer = Session.answer
+
+    async def answer_and_remove(self: Session, *arguments: Any, **options: Any) -> str:
+        text = await answer(self, *arguments, **options)
+        meeting.room.remove("ana")
+        return text
+
+    monkeypatch.setattr(Session, "answer", answer_and_remove)
+    with pytest.raises(ParticipantRemoved):
+        await meeting.publish("ana", FakePeer())
+    assert meeting.room.participants() == []
+
+
+async def test_another_title_shows_in_the_grid_and_the_name_stays(meeting: Meeting) -> None:
+    await meeting.join("ana")
+    await meeting.room.rename("Physics, Tuesday")
+    assert meeting.room.renderer.scene.title == "Physics, Tuesday"
+    assert [tile.participant.id for tile in meeting.room.renderer.scene.tiles] == ["ana"]
+    status = meeting.room.status(labels=False)
+    assert (status["room"], status["title"]) == ("main", "Physics, Tuesday")
+
+
+async def test_the_mode_is_open_until_somebody_comes_in(meeting: Meeting) -> None:
+    meeting.room.set_mode(Mode.AGGREGATE)
+    meeting.room.set_mode(Mode.INDIVIDUAL)
+    await meeting.watch()
+    meeting.room.set_mode(Mode.AGGREGATE)
+    assert not meeting.room.mode_fixed
+    _, session = await meeting.join("ana")
+    await meeting.room.leave(session)
+    assert meeting.room.mode_fixed
+    with pytest.raises(ModeFixed):
+        meeting.room.set_mode(Mode.INDIVIDUAL)
+    meeting.room.set_mode(Mode.AGGREGATE)
+
+
+async def test_an_offer_that_cannot_work_fixes_nothing(meeting: Meeting) -> None:
+    with pytest.raises(SdpNoVideo):
+        await meeting.room.publish(await real_offer("recvonly"), Admission("ana", "Ana", str, "owner"))
+    meeting.room.set_mode(Mode.AGGREGATE)
+
+
+async def test_three_people_who_share_have_a_share_and_nothing_else(
+    meeting: Meeting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("host.share.OVER_S", 0.2)
+    monkeypatch.setattr("host.share.EVERY_S", 0.1)
+    meeting.room.set_mode(Mode.AGGREGATE)
+    peers = [(await meeting.join(name))[0] for name in ("ana", "ben", "chi")]
+    assert meeting.room.status(labels=True)["share"] is None
+    for peer, label in zip(peers, (Label.ATTENTIVE, Label.ATTENTIVE, Label.NOT_ATTENTIVE), strict=True):
+        peer.mood(label)
+    await until(lambda: meeting.room.status(labels=True)["share"])
+    status = meeting.room.status(labels=True)
+    assert status["share"] == {"sharing": 3, "attentive": 0.7}
+    assert all("mood" not in entry for entry in status["participants"])
+    assert "share" not in meeting.room.status(labels=False)
+    peers[0].mood(Label.UNKNOWN, 0.0, Reason.PAUSED)
+    await until(lambda: meeting.room.status(labels=True)["share"] is None)
+    assert set(meeting.kinds()) == {"joined", "state"}
+    assert history(meeting.room) == []

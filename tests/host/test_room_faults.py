@@ -81,7 +81,7 @@ async def test_going_is_written_down_once(meeting: Meeting, monkeypatch: pytest.
     monkeypatch.setattr("host.participant.GONE_AFTER_S", 0.5)
     ana.fall_silent()
     await until(lambda: meeting.state("ana") is None)
-    assert meeting.room.history.csv().count(",gone,") == 1
+    assert meeting.room.record.history.csv().count(",gone,") == 1
 
 
 async def test_a_personal_token_is_renewed_while_somebody_stays(

@@ -190,6 +190,18 @@ async def test_a_refused_personal_token_falls_back_to_the_invite(host: FakeHost)
         assert [token for _, token in host.offers] == [INVITE, RESUME, INVITE]
 
 
+@pytest.mark.parametrize(("status", "code"), [(403, "removed"), (409, "mode_changed"), (409, "mode_fixed")])
+async def test_some_refusals_on_the_way_back_are_final(host: FakeHost, status: int, code: str) -> None:
+    async with joined(host) as (hearer, task, _):
+        session = await host.session(0)
+        await hearer.until(lambda: ("connected", "p0") in hearer.heard)
+        host.refuse = [(status, code)]
+        session.send(Bye(ByeReason.SHUTDOWN))
+        await asyncio.wait_for(task, 10)
+        assert hearer.heard[-1] == ("error", code)
+        assert [token for _, token in host.offers] == [INVITE, RESUME]
+
+
 @pytest.mark.parametrize("reason", [ByeReason.REMOVED, ByeReason.MISBEHAVED, ByeReason.REPLACED])
 async def test_a_bye_that_means_it_is_final(host: FakeHost, reason: ByeReason) -> None:
     async with joined(host) as (hearer, task, _):

@@ -19,7 +19,12 @@ ROUTES = {
     ("GET", "/r/main/host"): Role.HOST,
     ("GET", "/r/main/annotated.mjpg"): Role.HOST,
     ("GET", "/r/main/history.csv"): Role.HOST,
+    ("GET", "/r/main/timeline"): Role.HOST,
+    ("GET", "/r/main/summary"): Role.HOST,
+    ("GET", "/r/main/links"): Role.HOST,
+    ("PATCH", "/r/main/settings"): Role.HOST,
 }
+NOTHING_THERE = [("DELETE", "/sessions/x"), ("DELETE", "/r/main/participants/x"), ("GET", "/r/main/me")]
 RANK = [Role.VIEWER, Role.PARTICIPANT, Role.HOST]
 GETS = [path for method, path in ROUTES if method == "GET"]
 
@@ -35,6 +40,7 @@ async def test_every_route_is_open_to_its_role_and_those_above_and_shut_to_those
     offers = await bodies()
     for (method, path), needed in ROUTES.items():
         more = {"data": offers[path], "headers": {"Content-Type": "application/sdp"}} if method == "POST" else {}
+        more = {"json": {"title": "main"}} if method == "PATCH" else more
         async with client.request(method, path, held.value, **more) as response:
             if RANK.index(held) >= RANK.index(needed):
                 assert response.status in (200, 201), (path, await response.text())
@@ -59,7 +65,7 @@ async def test_a_token_of_another_room_opens_nothing(client: Client, method: str
     assert await client.error(method, path, AUTHORITY.issue(Role.HOST, "other")) == (403, "room_forbidden")
 
 
-@pytest.mark.parametrize(("method", "path"), [*ROUTES, ("DELETE", "/sessions/x")])
+@pytest.mark.parametrize(("method", "path"), [*ROUTES, *NOTHING_THERE])
 async def test_a_wrong_token_is_refused_everywhere(client: Client, method: str, path: str) -> None:
     expired = jwt.encode({"role": "host", "room": "main", "jti": "x", "exp": time.time() - 1}, SECRET, "HS256")
     unsigned = jwt.encode({"role": "host", "room": "main", "jti": "x", "exp": time.time() + 60}, "", "none")
@@ -76,7 +82,14 @@ async def test_a_link_carries_its_token(client: Client, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/whip/main"), ("POST", "/whep/main"), ("DELETE", "/sessions/x")]
+    ("method", "path"),
+    [
+        ("POST", "/whip/main"),
+        ("POST", "/whep/main"),
+        ("DELETE", "/sessions/x"),
+        ("DELETE", "/r/main/participants/x"),
+        ("PATCH", "/r/main/settings"),
+    ],
 )
 async def test_a_token_in_the_address_is_not_taken_for_what_changes_something(
     client: Client, method: str, path: str

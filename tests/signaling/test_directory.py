@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from host.record import Event
 from host.renderer import GridConfig
-from host.room import Event
 from signaling.directory import check_room_name, open_rooms
 from signaling.errors import ConfigInvalid, RoomUnknown, SessionUnknown
 from tests.host.offers import real_offer

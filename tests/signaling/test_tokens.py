@@ -61,15 +61,16 @@ def test_a_role_may_do_what_the_roles_below_it_may(held: Role, asked: Role, allo
 
 
 def test_a_personal_token_carries_whom_it_stands_for() -> None:
-    token = AUTHORITY.issue(Role.PARTICIPANT, "main", participant="p1", name="Ana")
+    token = AUTHORITY.issue(Role.PARTICIPANT, "main", participant="p1", name="Ana", mode="aggregate")
     claims = AUTHORITY.check(token, "main", Role.PARTICIPANT)
-    assert (claims.participant, claims.name) == ("p1", "Ana")
+    assert (claims.participant, claims.name, claims.mode) == ("p1", "Ana", "aggregate")
 
 
 def test_an_invitation_names_nobody_and_each_has_an_id_of_its_own() -> None:
     one, other = (AUTHORITY.check(AUTHORITY.issue(Role.PARTICIPANT, "main"), None, Role.PARTICIPANT) for _ in range(2))
     assert one.participant is None
     assert one.name is None
+    assert one.mode is None
     assert one.token_id != other.token_id
 
 

@@ -13,9 +13,10 @@ import pytest
 
 from host.annotated import PANEL_PX
 from signaling.protocol import Label, Reason
+from signaling.tokens import Role
 from tests.fake_peer import until
 from tests.host.offers import real_offer
-from tests.signaling.conftest import Client
+from tests.signaling.conftest import AUTHORITY, Client
 
 BOUNDARY = b"--edgeattend-frame\r\n"
 
@@ -45,8 +46,8 @@ async def test_the_status_shows_who_is_here(client: Client) -> None:
     await client.join("?name=Ana")
     await until(lambda: client.room.status(labels=False)["participants"][0]["video"])
     status = await client.json("/r/main/status", "viewer")
-    assert set(status) == {"room", "uptime_s", "grid", "participants"}
-    assert status["room"] == "main"
+    assert set(status) == {"room", "title", "mode", "uptime_s", "grid", "participants"}
+    assert (status["room"], status["title"], status["mode"]) == ("main", "main", "individual")
     assert set(status["grid"]) == {"width", "height", "fps", "viewers"}
     (person,) = status["participants"]
     assert set(person) == {"id", "name", "state", "joined_s", "video"}
@@ -70,6 +71,52 @@ async def test_moods_are_shown_to_a_host_alone(client: Client) -> None:
         assert "attentive" not in text
 
 
+async def test_the_timeline_and_the_summary_follow_what_happened(client: Client) -> None:
+    peer, response = await client.join("?name=Ana")
+    peer.mood(Label.NOT_ATTENTIVE, 0.25, Reason.AWAY)
+    await until(lambda: client.room.participants()[0].mood)
+    timeline = await client.json("/r/main/timeline", "host")
+    (entry,) = timeline["participants"]
+    assert (entry["name"], entry["left_s"], entry["segments"][-1]["state"]) == ("Ana", None, "away")
+    assert entry["segments"][-1]["end_s"] == 0
+    assert timeline["curve"]["step_s"] == 5
+    summary = await client.json("/r/main/summary", "host")
+    (person,) = summary["participants"]
+    assert (person["name"], person["attentive_s"]) == ("Ana", 0)
+    assert summary["limits"]
+    async with client.request("DELETE", response.headers["Location"], "host"):
+        pass
+    (entry,) = (await client.json("/r/main/timeline", "host"))["participants"]
+    assert entry["left_s"] is not None
+
+
+async def test_a_participant_sees_exactly_what_the_host_sees_of_them(client: Client) -> None:
+    peer, response = await client.join("?name=Ana")
+    await client.join("?name=Ben")
+    peer.mood(Label.NOT_ATTENTIVE, 0.25, Reason.DOWN)
+    await until(lambda: client.room.participants()[0].mood)
+    mine = await client.json("/r/main/me", response.headers["X-EdgeAttend-Resume"])
+    status = await client.json("/r/main/status", "host")
+    timeline = await client.json("/r/main/timeline", "host")
+    assert mine["mode"] == "individual"
+    assert mine["participant"].keys() == status["participants"][0].keys()
+    for key in ("id", "name", "state"):
+        assert mine["participant"][key] == status["participants"][0][key]
+    assert mine["participant"]["mood"]["reason"] == "down"
+    assert mine["timeline"].keys() == timeline["participants"][0].keys()
+    assert mine["timeline"]["id"] == mine["participant"]["id"]
+
+
+@pytest.mark.parametrize("token", ["participant", "host"])
+async def test_a_token_that_stands_for_nobody_has_no_view_of_its_own(client: Client, token: str) -> None:
+    assert await client.error("GET", "/r/main/me", token) == (403, "role_forbidden")
+
+
+async def test_who_has_no_tile_is_not_seen(client: Client) -> None:
+    token = AUTHORITY.issue(Role.PARTICIPANT, "main", participant="p7", name="Zuri")
+    assert await client.error("GET", "/r/main/me", token) == (404, "participant_unknown")
+
+
 async def test_a_host_sees_who_shares_no_mood(client: Client) -> None:
     await client.post_offer("/whip/main", await real_offer("sendonly"))
     (person,) = (await client.json("/r/main/status", "host"))["participants"]
@@ -81,7 +128,7 @@ async def test_a_host_sees_who_shares_no_mood(client: Client) -> None:
 async def test_the_history_is_a_file_to_keep(client: Client) -> None:
     peer, _ = await client.join("?name=%3D1%2B1%2C%22x%22")
     peer.mood(Label.ATTENTIVE, 0.9)
-    await until(lambda: ",attentive," in client.room.history.csv())
+    await until(lambda: ",attentive," in client.room.record.history.csv())
     async with client.request("GET", "/r/main/history.csv", "host") as response:
         assert response.content_type == "text/csv"
         assert response.charset == "utf-8"

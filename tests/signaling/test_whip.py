@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from host.mode import Mode
 from signaling.protocol import Bye, Welcome
 from signaling.tokens import Role
 from tests.fake_peer import until
@@ -149,3 +150,51 @@ async def test_pages_of_other_origins_may_publish_and_watch_with_a_token(client:
     assert "Authorization" in response.headers["Access-Control-Allow-Headers"]
     assert "Location" in response.headers["Access-Control-Expose-Headers"]
     assert "Access-Control-Allow-Origin" not in (await client.request("GET", "/r/main/status")).headers
+
+
+async def test_who_was_removed_needs_the_invitation_again(client: Client) -> None:
+    _, response = await client.join()
+    personal = response.headers["X-EdgeAttend-Resume"]
+    (person,) = (await client.json("/r/main/status", "host"))["participants"]
+    async with client.request("DELETE", f"/r/main/participants/{person['id']}", "host") as removed:
+        assert removed.status == 200
+    more = {"data": await real_offer("sendonly"), "headers": {"Content-Type": "application/sdp"}}
+    assert await client.error("POST", "/whip/main", personal, **more) == (403, "removed")
+    assert await client.error("GET", "/r/main/me", personal) == (403, "removed")
+    assert (await client.post_offer("/whip/main", await real_offer("sendonly"))).status == 201
+
+
+async def test_a_host_who_ends_somebodys_session_removes_them_too(client: Client) -> None:
+    _, response = await client.join()
+    async with client.request("DELETE", response.headers["Location"], "host") as ended:
+        assert ended.status == 200
+    more = {"data": await real_offer("sendonly"), "headers": {"Content-Type": "application/sdp"}}
+    assert await client.error("POST", "/whip/main", response.headers["X-EdgeAttend-Resume"], **more) == (403, "removed")
+
+
+async def test_who_agreed_to_another_mode_is_not_let_in(client: Client) -> None:
+    more = {"data": await real_offer("sendonly"), "headers": {"Content-Type": "application/sdp"}}
+    error = await client.error("POST", "/whip/main?mode=aggregate", "participant", **more)
+    assert error == (409, "mode_changed")
+    assert not client.room.mode_fixed
+    assert (await client.post_offer("/whip/main?mode=individual", await real_offer("sendonly"))).status == 201
+
+
+async def test_who_joined_in_aggregate_mode_brings_it_back_after_a_restart(client: Client) -> None:
+    token = AUTHORITY.issue(Role.PARTICIPANT, "main", participant="p7", name="Zuri", mode="aggregate")
+    assert (await client.post_offer("/whip/main", await real_offer("sendonly"), token)).status == 201
+    assert (await client.json("/r/main/status", "viewer"))["mode"] == "aggregate"
+
+
+async def test_who_joined_in_aggregate_mode_does_not_come_back_into_another(client: Client) -> None:
+    await client.join("?name=Ana")
+    token = AUTHORITY.issue(Role.PARTICIPANT, "main", participant="p7", name="Zuri", mode="aggregate")
+    more = {"data": await real_offer("sendonly"), "headers": {"Content-Type": "application/sdp"}}
+    assert await client.error("POST", "/whip/main", token, **more) == (409, "mode_fixed")
+
+
+async def test_a_personal_token_remembers_the_mode(client: Client) -> None:
+    client.room.set_mode(Mode.AGGREGATE)
+    _, response = await client.join()
+    token = response.headers["X-EdgeAttend-Resume"]
+    assert AUTHORITY.check(token, "main", Role.PARTICIPANT).mode == "aggregate"

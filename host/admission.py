@@ -1,0 +1,17 @@
+"""Who comes in, as whoever let them in knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """`participant` names the tile, `renew` makes a personal token that takes it back, `owner` is the id of the token
+    they came with, which may also end the session."""
+
+    participant: str
+    name: str
+    renew: Callable[[], str]
+    owner: str

@@ -1,0 +1,53 @@
+// Removes somebody from the meeting, after the host has said so twice.
+
+import { ApiError, explain, request } from "./api.js";
+import { byId, setText } from "./dom.js";
+
+/** @typedef {import("./status.js").Participant} Participant */
+
+/** The dialog `#removal`. */
+export class Removal {
+  #room;
+  #token;
+  #dialog = byId("removal", HTMLDialogElement);
+  #name = byId("removal-name", HTMLElement);
+  #confirm = byId("removal-confirm", HTMLButtonElement);
+  #problem = byId("removal-problem", HTMLElement);
+  /** @type {Participant | null} */
+  #participant = null;
+
+  /**
+   * @param {string} room As addresses have it, escaped.
+   * @param {string} token
+   */
+  constructor(room, token) {
+    this.#room = room;
+    this.#token = token;
+    byId("removal-cancel", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
+    this.#confirm.addEventListener("click", () => void this.#remove());
+  }
+
+  /** @param {Participant} participant */
+  ask(participant) {
+    this.#participant = participant;
+    setText(this.#name, participant.name);
+    setText(this.#problem, "");
+    this.#dialog.showModal();
+  }
+
+  async #remove() {
+    if (this.#participant === null) return;
+    this.#confirm.disabled = true;
+    try {
+      const id = encodeURIComponent(this.#participant.id);
+      await request(`/r/${this.#room}/participants/${id}`, this.#token, { method: "DELETE" });
+      this.#dialog.close();
+    } catch (problem) {
+      const gone = problem instanceof ApiError && problem.code === "participant_unknown";
+      if (gone) this.#dialog.close();
+      else setText(this.#problem, explain(problem));
+    } finally {
+      this.#confirm.disabled = false;
+    }
+  }
+}
