@@ -25,6 +25,7 @@ from peer.perception.calibration import Offset
 from peer.perception.classifier import AttentionClassifier
 from peer.perception.crop import Pixels, crop_face
 from peer.perception.detector import FaceDetector
+from peer.perception.face_model import FaceModel
 from peer.perception.limits import THRESHOLD
 from peer.perception.reader import Reader, ReaderKind, make_reader
 from peer.perception.signals import Reading
@@ -159,7 +160,7 @@ Look = tuple[float, Reading | None]
 
 def look_at(clip: Path, length_s: float, classifier: AttentionClassifier) -> list[Look]:
     """What a participant sees in `clip`, whose loop is `length_s` long."""
-    detector = FaceDetector()
+    detector = FaceDetector(FaceModel())
     looks: list[Look] = []
     for loop in range(LOOPS):
         for clip_s, bgr in _pictures(clip):

@@ -1,9 +1,9 @@
 """What a decision costs and how often a single look is right: python -m benchmarks.perception [--model FILE] [--json]
 
 Takes every third frame of the demo clips (five a second, as in a meeting) through detector, crop and classifier in
-one thread, and measures that thread's CPU time, so that other work on the machine does not count. The naive
-variant, in the same run, searches the whole frame every time and falls back to three passes when there is no face.
-How labels follow people over time is the business of benchmarks/labels_over_time.py.
+one thread, and measures that thread's CPU time, so that other work on the machine does not count. Other detectors
+are compared in benchmarks/detectors.py; how labels follow people over time is the business of
+benchmarks/labels_over_time.py.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import numpy as np
 
 from peer.join import DEFAULT_MODEL
 from peer.perception.classifier import AttentionClassifier
-from peer.perception.crop import Box, Pixels, crop_face
-from peer.perception.detector import CASCADE, FaceDetector
+from peer.perception.crop import crop_face
+from peer.perception.detector import FaceDetector
+from peer.perception.face_model import FaceModel
 from peer.perception.reader import ReaderKind, make_reader
 from peer.perception.signals import Reading
 from tests.peer import clips
@@ -30,28 +31,16 @@ GOAL_DECISION_MS = 10.0
 GOAL_CLASSIFY_MS = 2.5
 
 
-def naive_detect(cascade: cv2.CascadeClassifier, bgr: Pixels) -> Box | None:
-    """The whole frame every time, then equalised, then with lower demands."""
-    grey = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
-    passes = ((grey, 1.1, 5), (cv2.equalizeHist(grey), 1.1, 4), (grey, 1.05, 3))
-    for picture, step, neighbours in passes:
-        faces = cascade.detectMultiScale(picture, step, neighbours, minSize=(60, 60))
-        if len(faces):
-            left, top, side, _ = max(faces, key=lambda face: int(face[2]))
-            return Box(float(left), float(top), float(side))
-    return None
-
-
 def run(model: Path) -> dict[str, object]:
     """All measurements: milliseconds of thread CPU time by step, accuracies by clip."""
     cv2.setNumThreads(1)
     classifier = AttentionClassifier(model)
-    cascade = cv2.CascadeClassifier(str(CASCADE))
+    face_model = FaceModel()
     times: dict[str, list[float]] = defaultdict(list)
     accuracy: dict[str, float] = {}
     for clip in clips.NAMES:
         truth = clips.truth(clip)
-        detector, reader = FaceDetector(), make_reader(ReaderKind.STEADY, classifier.card.threshold)
+        detector, reader = FaceDetector(face_model), make_reader(ReaderKind.STEADY, classifier.card.threshold)
         right: list[bool] = []
         looks = [*clips.frames(clip, EVERY), *clips.frames(clip, EVERY)]
         for number, (index, bgr) in enumerate(looks):
@@ -69,9 +58,6 @@ def run(model: Path) -> dict[str, object]:
             end = time.thread_time()
             times["detect, face" if box else "detect, no face"].append((detected - start) * 1e3)
             times["decision"].append((end - start) * 1e3)
-            start = time.thread_time()
-            naive_detect(cascade, bgr)
-            times["naive detect"].append((time.thread_time() - start) * 1e3)
             score = 0.0 if reading is None else reading.score
             right.append((score >= classifier.card.threshold) == truth.frames[index].attentive)
         accuracy[clip] = float(np.mean(right))
@@ -79,8 +65,7 @@ def run(model: Path) -> dict[str, object]:
         step: {"median": float(np.median(ms)), "p95": float(np.percentile(ms, 95)), "mean": float(np.mean(ms))}
         for step, ms in times.items()
     }
-    detect = times["detect, face"] + times["detect, no face"]
-    return {"ms": costs, "naive_ratio": float(np.sum(times["naive detect"]) / np.sum(detect)), "accuracy": accuracy}
+    return {"ms": costs, "accuracy": accuracy}
 
 
 def main() -> None:
@@ -97,7 +82,6 @@ def main() -> None:
     costs: dict[str, dict[str, float]] = result["ms"]  # type: ignore[assignment]
     for step, cost in costs.items():
         print(f"{step:18}{cost['median']:8.2f}{cost['p95']:8.2f}{cost['mean']:8.2f}")
-    print(f"naive detection costs {result['naive_ratio']:.1f} times ours")
     print(f"goal: decision <= {GOAL_DECISION_MS} ms, classify <= {GOAL_CLASSIFY_MS} ms (medians)")
     print("single looks right, blinks included")
     rates: dict[str, float] = result["accuracy"]  # type: ignore[assignment]

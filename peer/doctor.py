@@ -12,6 +12,7 @@ from peer.camera import CameraConfig, CameraMissingError, open_opencv
 from peer.perception.classifier import AttentionClassifier
 from peer.perception.crop import crop_face
 from peer.perception.detector import FaceDetector
+from peer.perception.face_model import FaceModel
 from signaling.check import Check, Verdict
 from signaling.errors import ModelUnavailable
 
@@ -46,13 +47,16 @@ def _perception(path: Path) -> list[Check]:
     if not ok:
         return [Check("video files", Verdict.FAILED, f"cannot read {CLIP.name}", "install opencv-python's own wheel")]
     picture = np.asarray(decoded, np.uint8)
-    detector = FaceDetector()
+    try:
+        detector = FaceDetector(FaceModel())
+    except ModelUnavailable as error:
+        return [Check("face detector", Verdict.FAILED, error.message, "install EdgeAttend again")]
     began = time.thread_time()
     box = detector.detect_still(picture)
     took_ms = (time.thread_time() - began) * 1000
     if box is None:
         return [Check("face detector", Verdict.FAILED, "found no face in a picture of one", "install EdgeAttend again")]
-    found = Check("face detector", Verdict.OK, f"finds a face, {took_ms:.0f} ms for a first look")
+    found = Check("face detector", Verdict.OK, f"finds a face, {took_ms:.1f} ms a picture")
     try:
         classifier = AttentionClassifier(path)
     except ModelUnavailable as error:

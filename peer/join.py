@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 
@@ -24,6 +25,8 @@ from peer.link import parse_link
 from peer.participant import Participant
 from peer.perception.calibration import CalibrationRefused, Offset
 from peer.perception.classifier import AttentionClassifier
+from peer.perception.detector import FaceDetector
+from peer.perception.face_model import FaceModel
 from peer.perception.reader import ReaderKind
 from peer.perception.worker import PerceptionConfig
 from peer.sources import make_source
@@ -36,6 +39,8 @@ from signaling.protocol import clean_name
 logger = logging.getLogger(__name__)
 
 DEFAULT_MODEL = Path(__file__).parent / "models" / "attention.onnx"
+
+Loaded = TypeVar("Loaded", AttentionClassifier, FaceDetector)
 
 EXIT_FINE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 
@@ -120,7 +125,7 @@ async def join(
     try:
         _check(config)
         link, name, source = parse_link(config.url), clean_name(config.name), make_source(config.source)
-        classifier = await _classifier(config, reporter)
+        classifier, detector = await _models(config, reporter)
         calibrated = _Calibrated(config, name, classifier)
         with _loop_signals_ask(leave):
             participant = Participant(
@@ -130,6 +135,7 @@ async def join(
                 reporter,
                 labels=config.labels,
                 classifier=classifier,
+                detector=detector,
                 perception=await asyncio.to_thread(calibrated.perception, reporter),
                 keep_offset=calibrated.keep,
                 decode_grid=on_scene is not None,
@@ -171,12 +177,18 @@ async def _attend(config: JoinConfig, participant: Participant, leave: Leave) ->
         await asyncio.gather(attending, leaving, return_exceptions=True)
 
 
-async def _classifier(config: JoinConfig, reporter: Reporter) -> AttentionClassifier | None:
-    """The model, or None with a word to the user: a meeting without labels is still a meeting."""
+async def _models(config: JoinConfig, reporter: Reporter) -> tuple[AttentionClassifier | None, FaceDetector | None]:
+    """Both, or None with a word to the user for one that is missing: a meeting without labels is still a meeting."""
     if not config.labels:
-        return None
+        return None, None
+    classifier = await _loaded(lambda: AttentionClassifier(config.model), reporter)
+    detector = await _loaded(lambda: FaceDetector(FaceModel()), reporter)
+    return classifier, detector
+
+
+async def _loaded(load: Callable[[], Loaded], reporter: Reporter) -> Loaded | None:
     try:
-        return await asyncio.to_thread(AttentionClassifier, config.model)
+        return await asyncio.to_thread(load)
     except ModelUnavailable as error:
         reporter.error(error.code, error.message)
         return None

@@ -14,6 +14,7 @@ from peer.link import Link
 from peer.mood import MoodBoard
 from peer.perception.calibration import Offset, Progress, Stage
 from peer.perception.classifier import AttentionClassifier
+from peer.perception.detector import FaceDetector
 from peer.perception.verdict import Verdict
 from peer.perception.worker import Decision, PerceptionConfig, PerceptionWorker
 from peer.source import Pixels, Source, SourceState
@@ -35,16 +36,19 @@ class Participant:
         *,
         labels: bool,
         classifier: AttentionClassifier | None = None,
+        detector: FaceDetector | None = None,
         perception: PerceptionConfig | None = None,
         keep_offset: Callable[[Offset], None] = lambda _: None,
         decode_grid: bool = False,
         config: ClientConfig | None = None,
     ) -> None:
-        """`labels` False: nobody looks at the pictures, and no label is sent. `classifier` None: it is `unknown`.
+        """`labels` False: nobody looks at the pictures, and no label is sent. `classifier` or `detector` None: it is
+        `unknown`.
 
         `keep_offset` takes the result of a calibration, in perception's thread, and may raise `EdgeAttendError`.
         """
-        self._source, self._reporter, self._classifier = source, reporter, classifier
+        self._source, self._reporter = source, reporter
+        self._classifier, self._detector = classifier, detector
         self._perception, self._keep_offset = perception, keep_offset
         self._worker: PerceptionWorker | None = None
         self._calibration: Progress | None = None
@@ -105,7 +109,12 @@ class Participant:
             self._loop.call_soon_threadsafe(moods.put, decision)
 
         self._worker = PerceptionWorker(
-            self._source, self._classifier, publish, config=self._perception, on_calibration=self._on_calibration
+            self._source,
+            self._classifier,
+            self._detector,
+            publish,
+            config=self._perception,
+            on_calibration=self._on_calibration,
         )
         self._worker.start()
         try:

@@ -308,9 +308,12 @@ def export(
 def face(
     out: Out,
     to: Annotated[
-        list[Path] | None, typer.Option(help="Where to put face.onnx besides the run folder; again for more.")
+        list[Path] | None, typer.Option(help="Where to put face.onnx besides the run folder's face/; again for more.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Of 32 scenes each.")] = 10_000,
+    steps: Annotated[int, typer.Option(min=1, help="Of 32 scenes each.")] = 20_000,
+    init: Annotated[
+        Path | None, typer.Option(help="Start from another run's face/network.pth instead of from scratch.")
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes that cut people out; by default one per core.")
     ] = None,
@@ -322,7 +325,9 @@ def face(
     with training_packages():
         from training.face import FaceConfig, run
 
-        run(FaceConfig(out=out, to=to or (), steps=20 if quick else steps, jobs=jobs, seed=seed, force=force))
+        run(
+            FaceConfig(out=out, to=to or (), steps=20 if quick else steps, init=init, jobs=jobs, seed=seed, force=force)
+        )
 
 
 @app.command()

@@ -21,7 +21,8 @@ import numpy as np
 from tqdm import tqdm
 
 from peer.perception.crop import Pixels, crop_face
-from peer.perception.detector import DetectorConfig, FaceDetector
+from peer.perception.detector import FaceDetector
+from peer.perception.face_model import FaceModel
 from training.daisee import Clip
 from training.drops import Drop, Reason
 from training.errors import TrainingFailed
@@ -81,7 +82,7 @@ class Task:
             "crop_scale": self.crop_scale,
             "frames_per_second": FRAMES_PER_SECOND,
             "jpeg_quality": JPEG_QUALITY,
-            "detector": asdict(DetectorConfig()),
+            "detector": _detector().model.card.sha256,
         }
 
 
@@ -232,8 +233,8 @@ def safe(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _detector() -> FaceDetector:
-    """One per process: loading the cascade takes longer than a frame."""
-    return FaceDetector()
+    """One per process: loading the model takes longer than a frame."""
+    return FaceDetector(FaceModel())
 
 
 def _drop(clip: Clip, reason: Reason, frame: int | None = None, detail: str = "") -> Drop:

@@ -7,7 +7,7 @@ Types, measured on x86 with VNNI at batch 5: uint8 activations with int8 weights
 2.1, FP32 2.1. On an x86 CPU without VNNI (Intel before 2019, AMD before 2022) ONNX Runtime adds pairs of these
 products in 16 bits, which saturate: SQNR to FP32 fell from 22 to 17 dB on an emulated Haswell. The session option
 `session.x64quantprecision=1` gives it back there, exactly; with VNNI it changes no probability, but doubles the time,
-so `peer.perception.classifier` sets it only where it is needed. Weights of 7 bits (`reduce_range`) would cost 2 dB on
+so `peer.perception.model_file` sets it only where it is needed. Weights of 7 bits (`reduce_range`) would cost 2 dB on
 every machine.
 """
 
@@ -25,6 +25,18 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from torch import nn
+
+from peer.perception import model_file
+from peer.perception.crop import CROP_SIDE, Pixels
+from training.errors import TrainingFailed
+from training.fidelity import compare_logits
+from training.files import write_bytes, writing
+from training.model import Deployed, has_signals
+from training.signals import SCALES, SIGNALS
+
+# isort: split
+# After ours, which keeps it quiet: `peer.perception.runtime`.
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -33,15 +45,6 @@ from onnxruntime.quantization import (
     quant_pre_process,
     quantize_static,
 )
-from torch import nn
-
-from peer.perception import classifier
-from peer.perception.crop import CROP_SIDE, Pixels
-from training.errors import TrainingFailed
-from training.fidelity import compare_logits
-from training.files import write_bytes, writing
-from training.model import Deployed, has_signals
-from training.signals import SCALES, SIGNALS
 
 INPUT, OUTPUT, SIGNALS_OUTPUT = "face", "attentive", "signals"
 
@@ -153,7 +156,7 @@ def quantize_onnx(fp32: Path, int8: Path, crops: Pixels) -> Calibrated:
 
 def open_session(path: Path) -> Any:
     """The file in ONNX Runtime as a participant has it. Raises `ModelUnavailable`."""
-    return classifier.open_session(path, path.read_bytes())
+    return model_file.open_session(path, path.read_bytes())
 
 
 def probabilities(session: Any, crops: Pixels) -> NDArray[np.float32]:
@@ -171,7 +174,7 @@ def logits(path: Path, crops: Pixels) -> NDArray[np.float32]:
     model = onnx.load(path)
     (name,) = next(node.input for node in model.graph.node if OUTPUT in node.output)
     model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["N"]))
-    return _run(classifier.open_session(path, model.SerializeToString()), name, crops)
+    return _run(model_file.open_session(path, model.SerializeToString()), name, crops)
 
 
 def _run(session: Any, output: str, crops: Pixels) -> NDArray[np.float32]:

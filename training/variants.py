@@ -165,7 +165,7 @@ def _in_torch(deployed: Any) -> Scorer:
 
 
 def _open_onnx(path: Path, temperature: float) -> Scorer:
-    from peer.perception.classifier import open_session  # noqa: PLC0415
+    from peer.perception.model_file import open_session  # noqa: PLC0415
 
     session = open_session(path, path.read_bytes())
     given, result = session.get_inputs()[0].name, session.get_outputs()[0].name

@@ -69,14 +69,14 @@ OPEN_MARGIN = 0.5
 PRESENT_SHARE, PRESENT_S = 0.6, 0.35
 """Somebody is back, or there at first, with a face in this share of the looks over at least this long."""
 AWAY_S = 0.7
-"""Without a face for this long: away. The detector misses single faces, and finds hard ones once a second."""
+"""Without a face for this long: away. The detector misses single faces."""
 HIDDEN_S = 4.0
-"""The detector loses heads turned by 40° or lowered by 20°: of somebody last seen on the way there we go on saying so
-for this long, since most look back by then."""
+"""The detector can lose a head that is turned or lowered far: of somebody last seen on the way there we go on saying
+so for this long, since most look back by then."""
 NEAR_MARGIN = 1.0
 """On the way there: within this many soft steps of a head's limit, or beyond it."""
 NOBODY_S = 1.2
-"""After the start without a face, so that the detector's thorough search has run once."""
+"""After the start without a face: a camera's first pictures are often dark."""
 
 HOLD_S = 0.6
 """What was said once stands at least this long."""

@@ -22,6 +22,11 @@ class Box:
     top: float
     side: float
 
+    @property
+    def centre(self) -> tuple[float, float]:
+        """x and y."""
+        return self.left + self.side / 2, self.top + self.side / 2
+
 
 def crop_face(bgr: Pixels, box: Box, crop_scale: float) -> Pixels:
     """Cut the square centred on `box` whose side is `crop_scale` times the box's.

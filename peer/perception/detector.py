@@ -1,156 +1,168 @@
-"""Finds the largest frontal face of a frame with OpenCV's Haar cascade, cheaply, because faces stay where they are.
+"""Finds the largest face of a frame with a small network of our own, and stays with it from frame to frame.
 
-A whole frame costs nine tenths of perception, so the search goes from cheap to dear: round the last box; the whole
-frame at half scale when it is lost; every n-th lost frame the whole frame at full scale with its contrast
-stretched place by place, which finds far and badly lit faces. Numbers: benchmarks/perception.py.
-
-Dark pictures are lifted first: the cascade was made for light faces in good light. On rendered people of the darker
-half of the Monk scale that finds 71 % instead of 54 %, and loses nobody among the lighter ones.
+A face that is small in the frame is looked for round the last box first, in a view that makes it larger; where that
+holds none, in the whole frame. Views come in steps of size and place, so that a face that hardly moves is seen in the
+very same view again: then its box stands still, which a view that follows each box would not let it. Browsers do the
+same with the same model (static/perception).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from peer.perception.crop import Box, Pixels
+from peer.perception.face_model import VIEW_HEIGHT, VIEW_WIDTH, FaceModel, Faces
 
-Grey = NDArray[np.uint8]
+NEAR_SIDES = 2.5
+"""Least height of the view round the last box, in its sides: a head may move by half its width from look to look."""
+ZOOMS_PER_OCTAVE = 2
+"""Steps of size: each view shows faces 1.41 times as large as the one before."""
+PLACES = 8
+"""Steps of place: the middle of a view lies on a grid of this share of its height."""
 
-MIDDLE_GREY = 0.5
-"""To which the median of a darker picture's middle, where faces are, is lifted."""
-STRONGEST_LIFT = 0.35
-"""Exponent of the strongest lift: beyond it, noise looks like faces."""
+SAME_PLACE, SAME_SIZE = 0.25, 1.5
+"""Answers mean the same face when their centres are within this share of its side, and their sides within this
+factor: their mean stands stiller than any of them."""
+SURE_SHARE = 0.6
+"""Of the best score in a view: faces are scored alike, and what is a face by a hair beside a sure one is none."""
+KEPT_SHARE = 0.6
+"""Of the threshold: less is enough for a face where one just was, so that turned heads stay and posters don't come."""
+MOVED = 0.5
+"""The followed face stays chosen beside a larger one while its centre moves by less than this share of its side."""
 
-CLAHE_CLIP, CLAHE_TILES = 2.0, (8, 8)
-"""Contrast-limited adaptive histogram equalisation (Zuiderveld, Graphics Gems IV, 1994)."""
 
-CASCADE = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"  # type: ignore[attr-defined]
+@dataclass(frozen=True, slots=True)
+class View:
+    """A part of a frame as the model sees it. `rgb`: (120, 160, 3) uint8; a pixel of it is `scale` pixels of the
+    frame, and its corner lies at `left`, `top` of the frame, outside where there are black bars."""
 
+    rgb: Pixels
+    left: float
+    top: float
+    scale: float
 
-@dataclass(frozen=True)
-class DetectorConfig:
-    """How hard to look; lengths in pixels of the working picture, whose longer side is `working_side`."""
+    def to_frame(self, box: Box) -> Box:
+        """A box of this view in pixels of the frame."""
+        return Box(self.left + box.left * self.scale, self.top + box.top * self.scale, box.side * self.scale)
 
-    working_side: int = 640
-    # Fine steps and a generous range near the last box: both keep the box still, and a face that moved is still
-    # found here instead of in the whole frame at six times the cost.
-    near_step: float = 1.05
-    near_margin: float = 0.25
-    near_shrink: float = 0.75
-    near_grow: float = 1.35
-    near_side: int = 100
-    near_neighbours: int = 3
-    whole_step: float = 1.1
-    whole_neighbours: int = 4
-    whole_min_side: int = 60
-    thorough_every: int = 5
-    """The thorough search runs on each n-th frame in a row without a face: once a second at 5 frames/s."""
-    thorough_min_side: int = 36
-    thorough_neighbours: int = 6
-    """More than elsewhere: stretched noise looks like faces."""
+    def from_frame(self, box: Box) -> Box:
+        """The other way round."""
+        return Box((box.left - self.left) / self.scale, (box.top - self.top) / self.scale, box.side / self.scale)
 
 
 class FaceDetector:
     """Follows the largest face from frame to frame; not thread-safe."""
 
-    def __init__(self, config: DetectorConfig | None = None) -> None:
-        self._config = config or DetectorConfig()
-        self._cascade = cv2.CascadeClassifier(str(CASCADE))
-        self._stretch = cv2.createCLAHE(CLAHE_CLIP, CLAHE_TILES)
+    def __init__(self, model: FaceModel) -> None:
+        self.model = model
         self._last: Box | None = None
-        self._lost_frames = 0
 
     def reset(self) -> None:
         """Forget the last face: the next frame has nothing to do with the one before."""
         self._last = None
-        self._lost_frames = 0
 
     def detect(self, bgr: Pixels) -> Box | None:
         """The largest face of `bgr`, (H, W, 3) uint8, in its pixels, or None."""
-        grey, scale = self._working_grey(bgr)
-        found = self._near(grey, self._last) if self._last is not None else None
-        if found is None:
-            found = self._half(grey)
-        if found is None:
-            self._lost_frames += 1
-            if self._lost_frames % self._config.thorough_every == 0:
-                found = self._thorough(grey)
-        self._last = found
-        if found is None:
-            return None
-        self._lost_frames = 0
-        return Box(found.left / scale, found.top / scale, found.side / scale)
+        self._last = (self._near(bgr, self._last) if self._last else None) or self._anywhere(bgr, self._last)
+        return self._last
 
     def detect_still(self, bgr: Pixels) -> Box | None:
-        """The largest face of a single picture: the same search without a past, and thorough at once."""
-        grey, scale = self._working_grey(bgr)
-        found = self._half(grey) or self._thorough(grey)
-        return None if found is None else Box(found.left / scale, found.top / scale, found.side / scale)
+        """The largest face of a single picture: the same search without a past, which it leaves alone."""
+        return self._anywhere(bgr, None)
 
-    def _working_grey(self, bgr: Pixels) -> tuple[Grey, float]:
-        """(H, W) uint8 with a longer side of at most `working_side`, and its scale to the frame."""
-        grey = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
-        scale = min(1.0, self._config.working_side / max(grey.shape))
-        if scale < 1.0:
-            grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        return lifted(grey), scale  # type: ignore[arg-type]
+    def _anywhere(self, bgr: Pixels, last: Box | None) -> Box | None:
+        """In the whole frame; a small face that is found there is looked at once more, larger."""
+        found = self._find(whole(bgr), last)
+        return None if found is None else self._near(bgr, found) or found
 
-    def _near(self, grey: Grey, last: Box) -> Box | None:
-        config = self._config
-        margin = last.side * config.near_margin
-        left, top = int(max(0.0, last.left - margin)), int(max(0.0, last.top - margin))
-        right, bottom = int(last.left + last.side + margin), int(last.top + last.side + margin)
-        shrink = min(1.0, config.near_side / last.side)
-        side = last.side * shrink
-        region = grey[top:bottom, left:right]
-        found = self._search(
-            region,
-            shrink,
-            step=config.near_step,
-            neighbours=config.near_neighbours,
-            sides=(int(side * config.near_shrink), int(side * config.near_grow) + 1),
+    def _near(self, bgr: Pixels, last: Box) -> Box | None:
+        view = surroundings(bgr, last)
+        return None if view is None else self._find(view, last)
+
+    def _find(self, view: View, last: Box | None) -> Box | None:
+        box = choose(
+            self.model.faces(view.rgb), self.model.card.threshold, None if last is None else view.from_frame(last)
         )
-        return None if found is None else Box(found.left + left, found.top + top, found.side)
-
-    def _half(self, grey: Grey) -> Box | None:
-        return self._whole(grey, 0.5, self._config.whole_min_side, self._config.whole_neighbours)
-
-    def _thorough(self, grey: Grey) -> Box | None:
-        config = self._config
-        stretched = self._stretch.apply(grey)
-        return self._whole(stretched, 1.0, config.thorough_min_side, config.thorough_neighbours)  # type: ignore[arg-type]
-
-    def _whole(self, grey: Grey, scale: float, min_side: int, neighbours: int) -> Box | None:
-        sides = (int(min_side * scale), max(grey.shape))
-        return self._search(grey, scale, step=self._config.whole_step, neighbours=neighbours, sides=sides)
-
-    def _search(self, grey: Grey, scale: float, *, step: float, neighbours: int, sides: tuple[int, int]) -> Box | None:
-        """The largest face with a side within `sides` pixels of the scaled picture, in pixels of `grey`."""
-        if scale < 1.0:
-            grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-        smallest, largest = sides
-        faces = self._cascade.detectMultiScale(
-            grey, step, neighbours, minSize=(smallest, smallest), maxSize=(largest, largest)
-        )
-        if len(faces) == 0:
-            return None
-        left, top, side, _ = max(faces, key=lambda face: int(face[2]))
-        return Box(float(left) / scale, float(top) / scale, float(side) / scale)
+        return None if box is None else view.to_frame(box)
 
 
-def lifted(grey: Grey) -> Grey:
-    """(H, W) uint8: the same where it is light; where its middle is dark, made lighter by a power law."""
-    height, width = grey.shape
-    middle = grey[height // 5 : height - height // 5 : 4, width // 4 : width - width // 4 : 4]
-    median = min(max(float(np.median(middle)), 1.0), 254.0) / 255 if middle.size else MIDDLE_GREY
-    exponent = math.log(MIDDLE_GREY) / math.log(median)
-    if exponent >= 1.0:
-        return grey
-    curve = (np.arange(256) / 255) ** max(exponent, STRONGEST_LIFT) * 255
-    return cv2.LUT(grey, curve.astype(np.uint8))  # type: ignore[return-value]
+def choose(faces: Faces, threshold: float, last: Box | None = None) -> Box | None:
+    """Of `faces`, (N, 4), the one that was at `last`, or else the largest, as the mean of all rows that mean it.
+
+    Rows count with a score from `threshold` on and not far below the best one; those of the followed face from
+    `KEPT_SHARE` of it on.
+    """
+    rows = faces.astype(np.float64)
+    least = SURE_SHARE * float(rows[:, 0].max())
+    if last is not None:
+        kept = rows[rows[:, 0] >= max(KEPT_SHARE * threshold, least)]
+        followed = kept[_near(kept, last.centre, MOVED * last.side) & _alike(kept, last.side)]
+        if len(followed):
+            return _mean_of_largest(followed, kept)
+    sure = rows[rows[:, 0] >= max(threshold, least)]
+    return _mean_of_largest(sure, sure) if len(sure) else None
+
+
+def _mean_of_largest(pool: NDArray[np.float64], rows: NDArray[np.float64]) -> Box:
+    """The largest of `pool`, as the mean of those of `rows` that mean the same face."""
+    _, x, y, side = pool[pool[:, 3].argmax()]
+    same = rows[_near(rows, (x, y), SAME_PLACE * side) & _alike(rows, side)]
+    x, y, side = (float(one) for one in np.average(same[:, 1:], axis=0, weights=same[:, 0]))
+    return Box(x - side / 2, y - side / 2, side)
+
+
+def _near(faces: NDArray[np.float64], centre: tuple[float, float], most: float) -> NDArray[np.bool_]:
+    return np.asarray(np.hypot(faces[:, 1] - centre[0], faces[:, 2] - centre[1]) <= most)
+
+
+def _alike(faces: NDArray[np.float64], side: float) -> NDArray[np.bool_]:
+    return np.asarray((faces[:, 3] * SAME_SIZE >= side) & (faces[:, 3] <= side * SAME_SIZE))
+
+
+def whole(bgr: Pixels) -> View:
+    """All of a frame, (H, W, 3) uint8, its aspect kept, between black bars where that isn't 4:3."""
+    return _view(bgr, 0, 0, bgr.shape[1], bgr.shape[0])
+
+
+def surroundings(bgr: Pixels, box: Box) -> View | None:
+    """What lies round `box`: 4:3, moved into the frame where it would leave it. None where only the whole frame is
+    large enough."""
+    whole_height = VIEW_HEIGHT * max(bgr.shape[1] / VIEW_WIDTH, bgr.shape[0] / VIEW_HEIGHT)
+    steps = math.floor(ZOOMS_PER_OCTAVE * math.log2(whole_height / (NEAR_SIDES * box.side)))
+    if steps <= 0:
+        return None
+    height = whole_height / 2 ** (steps / ZOOMS_PER_OCTAVE)
+    grid = height / PLACES
+    left, right = _reach(box.left + box.side / 2, height * VIEW_WIDTH / VIEW_HEIGHT, grid, bgr.shape[1])
+    top, bottom = _reach(box.top + box.side / 2, height, grid, bgr.shape[0])
+    return _view(bgr, left, top, right, bottom)
+
+
+def _reach(middle: float, length: float, grid: float, most: int) -> tuple[int, int]:
+    """Start and end, in whole pixels, of `length` round the place of the `grid` next to `middle`, within 0..`most`."""
+    size = min(max(_rounded(length), 2), most)
+    start = min(max(_rounded(_rounded(middle / grid) * grid - length / 2), 0), most - size)
+    return start, start + size
+
+
+def _rounded(value: float) -> int:
+    """As JavaScript rounds: halves always up."""
+    return math.floor(value + 0.5)
+
+
+def _view(bgr: Pixels, left: int, top: int, right: int, bottom: int) -> View:
+    width, height = right - left, bottom - top
+    scale = max(width / VIEW_WIDTH, height / VIEW_HEIGHT)
+    across, along = max(_rounded(width / scale), 1), max(_rounded(height / scale), 1)
+    # INTER_AREA averages what it shrinks; it would be nearest neighbour when it enlarges.
+    how = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
+    small = cv2.resize(bgr[top:bottom, left:right], (across, along), interpolation=how)
+    bar_x, bar_y = (VIEW_WIDTH - across) // 2, (VIEW_HEIGHT - along) // 2
+    rgb = np.zeros((VIEW_HEIGHT, VIEW_WIDTH, 3), np.uint8)
+    rgb[bar_y : bar_y + along, bar_x : bar_x + across] = small[..., ::-1]
+    return View(rgb, left - bar_x * scale, top - bar_y * scale, scale)

@@ -52,19 +52,19 @@ class PerceptionConfig:
 class PerceptionWorker:
     """Source -> detector -> classifier -> reader -> `publish`, until closed.
 
-    `classifier` None means that the model is missing: the label is `unknown`, reason `no_model`, and goes on being
-    said. A failure while looking says the same, is logged once, and the next frame is looked at again.
+    `classifier` or `detector` None means that its model is missing: the label is `unknown`, reason `no_model`, and goes
+    on being said. A failure while looking says the same, is logged once, and the next frame is looked at again.
     """
 
     def __init__(
         self,
         source: Source,
         classifier: AttentionClassifier | None,
+        detector: FaceDetector | None,
         publish: Callable[[Decision], None],
         *,
         config: PerceptionConfig | None = None,
         on_calibration: Callable[[Progress], None] = lambda _: None,
-        detector: FaceDetector | None = None,
         period_s: float = PERIOD_S,
     ) -> None:
         """Both callbacks are called from the worker's thread, `publish` with every decision, `on_calibration` once
@@ -73,7 +73,7 @@ class PerceptionWorker:
         self._classifier = classifier
         self._publish = publish
         self._on_calibration = on_calibration
-        self._detector = detector or FaceDetector()
+        self._detector = detector
         self._config = config or PerceptionConfig()
         self._offset = self._config.offset
         self._reader = self._make_reader()
@@ -105,7 +105,8 @@ class PerceptionWorker:
         return make_reader(self._config.reader, threshold)
 
     def _run(self) -> None:
-        if self._classifier is None:
+        classifier, detector = self._classifier, self._detector
+        if classifier is None or detector is None:
             self._publish(Decision(NO_MODEL, None, 0))
             return
         seq = 0
@@ -116,17 +117,17 @@ class PerceptionWorker:
             now = time.monotonic()
             if frame is not None:
                 seq, seen_s = frame.seq, now
-                self._look(self._classifier, frame)
+                self._look(classifier, detector, frame)
             elif now - seen_s > BLIND_AFTER_S:
                 self._calibrate(now, None)
-                self._forget()
+                self._forget(detector)
                 self._publish(Decision(NO_PICTURE, None, seq))
             # A machine too slow for this decides less often, instead of never pausing.
             due_s = max(due_s + self._period_s, time.monotonic() + self._period_s / 2)
 
-    def _look(self, classifier: AttentionClassifier, frame: Frame) -> None:
+    def _look(self, classifier: AttentionClassifier, detector: FaceDetector, frame: Frame) -> None:
         try:
-            box = self._detector.detect(frame.bgr)
+            box = detector.detect(frame.bgr)
             reading = None
             if box is not None:
                 reading = classifier.look(crop_face(frame.bgr, box, classifier.card.crop_scale))
@@ -138,7 +139,7 @@ class PerceptionWorker:
             if not self._failed:
                 logger.exception("perception failed; the label is unknown until it works again")
             self._failed = True
-            self._forget()
+            self._forget(detector)
             self._publish(Decision(NO_MODEL, None, frame.seq))
             return
         self._failed = False
@@ -159,6 +160,6 @@ class PerceptionWorker:
             self._progress = progress
             self._on_calibration(progress)
 
-    def _forget(self) -> None:
-        self._detector.reset()
+    def _forget(self, detector: FaceDetector) -> None:
+        detector.reset()
         self._reader.clear()

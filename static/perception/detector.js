@@ -18,6 +18,10 @@ const ROW = 4;
 // Answers mean the same face when their centres are within this share of its side, and their sides within this factor.
 const SAME_PLACE = 0.25;
 const SAME_SIZE = 1.5;
+/** Of the best score in a view: faces are scored alike, and what is a face by a hair beside a sure one is none. */
+const SURE_SHARE = 0.6;
+/** Of the threshold: less is enough for a face where one just was, so that turned heads stay and posters don't come. */
+const KEPT_SHARE = 0.6;
 /** The followed face stays chosen beside a larger one while its centre moves by less than this share of its side. */
 const MOVED = 0.5;
 
@@ -72,18 +76,38 @@ export class FaceDetector {
    * @returns {Promise<Box | null>} Its largest face, in its pixels.
    */
   async detect(picture) {
-    const near = this.#last && surroundings(picture, this.#last);
-    this.#last = (near && (await this.#find(near))) ?? (await this.#find(whole(picture)));
+    const last = this.#last;
+    this.#last = (last && (await this.#near(picture, last))) ?? (await this.#anywhere(picture, last));
     return this.#last;
   }
 
   /**
+   * In the whole picture; a small face that is found there is looked at once more, larger.
+   *
+   * @param {Picture} picture
+   * @param {Box | null} last
+   */
+  async #anywhere(picture, last) {
+    const found = await this.#find(whole(picture), last);
+    return found && ((await this.#near(picture, found)) ?? found);
+  }
+
+  /**
+   * @param {Picture} picture
+   * @param {Box} last
+   */
+  async #near(picture, last) {
+    const view = surroundings(picture, last);
+    return view && this.#find(view, last);
+  }
+
+  /**
    * @param {View} view
+   * @param {Box | null} last In pixels of the picture.
    * @returns {Promise<Box | null>} In pixels of the picture.
    */
-  async #find(view) {
-    const last = this.#last && toView(view, this.#last);
-    const box = choose(await this.#faces(view.rgb), this.#threshold, last);
+  async #find(view, last) {
+    const box = choose(await this.#faces(view.rgb), this.#threshold, last && toView(view, last));
     return box && toPicture(view, box);
   }
 
@@ -100,8 +124,10 @@ export class FaceDetector {
 }
 
 /**
- * The followed face that was at `last`, or else the largest, of those with a score from `threshold` on, as the mean of
- * all answers that mean the same one, weighted by their scores.
+ * The one that was at `last`, or else the largest, as the mean of all answers that mean it.
+ *
+ * Answers count with a score from `threshold` on and not far below the best one; those of the followed face from
+ * `KEPT_SHARE` of it on.
  *
  * @param {Float32Array} faces
  * @param {number} threshold
@@ -109,22 +135,47 @@ export class FaceDetector {
  * @returns {Box | null} All in pixels of the view.
  */
 export function choose(faces, threshold, last) {
-  /** @type {Answer[]} */
-  const sure = [];
+  const answers = answersOf(faces);
+  const least = SURE_SHARE * answers.reduce((most, { score }) => Math.max(most, score), 0);
+  if (last !== null) {
+    const kept = answers.filter(({ score }) => score >= Math.max(KEPT_SHARE * threshold, least));
+    const there = { x: last.left + last.side / 2, y: last.top + last.side / 2, side: last.side };
+    const followed = meanOfLargest(alike(kept, there, MOVED), kept);
+    if (followed !== null) return followed;
+  }
+  const sure = answers.filter(({ score }) => score >= Math.max(threshold, least));
+  return meanOfLargest(sure, sure);
+}
+
+/**
+ * @param {Float32Array} faces
+ * @returns {Answer[]}
+ */
+function answersOf(faces) {
+  const answers = [];
   for (let row = 0; row < faces.length; row += ROW) {
     const [score = 0, x = 0, y = 0, side = 0] = faces.subarray(row, row + ROW);
-    if (score >= threshold) sure.push({ score, x, y, side });
+    answers.push({ score, x, y, side });
   }
-  const there = last && { x: last.left + last.side / 2, y: last.top + last.side / 2, side: last.side };
-  const followed = there === null ? [] : alike(sure, there, MOVED);
-  let largest = followed[0] ?? sure[0];
+  return answers;
+}
+
+/**
+ * The largest of `pool`, as the mean of those of `answers` that mean the same face, weighted by their scores.
+ *
+ * @param {Answer[]} pool
+ * @param {Answer[]} answers
+ * @returns {Box | null}
+ */
+function meanOfLargest(pool, answers) {
+  let largest = pool[0];
   if (largest === undefined) return null;
-  for (const one of followed.length > 0 ? followed : sure) {
+  for (const one of pool) {
     if (one.side > largest.side) largest = one;
   }
   let weight = 0;
   let [x, y, side] = [0, 0, 0];
-  for (const one of alike(sure, largest, SAME_PLACE)) {
+  for (const one of alike(answers, largest, SAME_PLACE)) {
     weight += one.score;
     x += one.score * one.x;
     y += one.score * one.y;

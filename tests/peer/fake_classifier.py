@@ -25,7 +25,13 @@ class FakeClassifier(AttentionClassifier):
 
 
 class FindingDetector(FaceDetector):
-    """A face in the middle of everything that isn't black."""
+    """A face in the middle of everything that isn't black; loads nothing."""
+
+    def __init__(self) -> None:
+        pass
+
+    def reset(self) -> None:
+        pass
 
     def detect(self, bgr: Pixels) -> Box | None:
         height, width = bgr.shape[:2]

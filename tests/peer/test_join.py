@@ -14,6 +14,7 @@ from peer.join import EXIT_FAILED, EXIT_FINE, EXIT_USAGE, JoinConfig, join
 from peer.leave import Leave
 from peer.perception import calibration
 from peer.perception.calibration import Offset
+from peer.perception.face_model import FaceModel
 from peer.perception.reader import ReaderKind
 from peer.perception.signals import SIGNAL_NAMES
 from signaling.protocol import Label, Mood, Reason
@@ -84,7 +85,7 @@ def beside(monkeypatch: pytest.MonkeyPatch) -> FakeClassifier:
     """Stands in for the model: it sees a head that is turned by 35 degrees, in every picture."""
     found = FakeClassifier(seen(yaw=35.0, gaze_yaw=30.0))
     monkeypatch.setattr("peer.join.AttentionClassifier", lambda _: found)
-    monkeypatch.setattr("peer.perception.worker.FaceDetector", FindingDetector)
+    monkeypatch.setattr("peer.join.FaceDetector", lambda _: FindingDetector())
     monkeypatch.setattr(calibration, "CALIBRATION_S", SHORT_S)
     return found
 
@@ -235,6 +236,16 @@ async def test_a_broken_model_is_told_and_the_meeting_goes_on(
     heard = events(capsys)
     assert [event["code"] for event in heard if event["event"] == "error"] == ["model_unavailable"]
     assert {"event": "label", "label": "unknown", "score": 0.0, "reason": "no_model"} in heard
+
+
+async def test_a_missing_face_model_is_told_and_the_meeting_goes_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("peer.join.FaceModel", lambda: FaceModel(tmp_path / "face.onnx"))
+    await until_said(Reason.NO_MODEL, Label.UNKNOWN)
+    errors = [event for event in events(capsys) if event["event"] == "error"]
+    assert [event["code"] for event in errors] == ["model_unavailable"]
+    assert "face.onnx" in errors[0]["message"]
 
 
 async def test_without_labels_nobody_looks_and_nothing_is_told(

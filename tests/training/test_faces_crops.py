@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from peer.perception.crop import Box
-from peer.perception.detector import FaceDetector
 from tests.peer import clips
 from tests.training.conftest import HEAD
 from tests.training.rendered import make_truth
 from training.faces.crops import FEWEST_TO_FIT, USUAL, BoxMap, FaceBox, find_face, fit_boxes
+from training.faces.haar import HaarDetector
 from training.faces.truth import Truth
 
 
@@ -26,7 +26,7 @@ def square_frame(name: str = "ana") -> np.ndarray:
 @pytest.mark.parametrize("side", [480, 192, 160])
 def test_a_face_is_found_where_it_is_however_large_the_picture(side: int) -> None:
     picture = cv2.resize(square_frame(), (side, side), interpolation=cv2.INTER_AREA)
-    box = find_face(FaceDetector(), picture)
+    box = find_face(HaarDetector(), picture)
     assert box is not None
     assert box.x == pytest.approx((HEAD.left - 80 + HEAD.side / 2) / 480, abs=0.08)
     assert box.y == pytest.approx((HEAD.top + HEAD.side / 2) / 480, abs=0.08)
@@ -36,22 +36,22 @@ def test_a_face_is_found_where_it_is_however_large_the_picture(side: int) -> Non
 def test_a_face_at_the_edge_keeps_its_place_beyond_it() -> None:
     left = round(HEAD.left) - 80
     cut_off = square_frame()[:, left : left + 330]  # the face now begins at the left edge
-    box = find_face(FaceDetector(), np.ascontiguousarray(cut_off[:330]))
+    box = find_face(HaarDetector(), np.ascontiguousarray(cut_off[:330]))
     assert box is not None
     assert box.x - box.side / 2 < 0.1
 
 
 @pytest.mark.parametrize("grey", [90, 0])
 def test_no_face_or_no_light_is_none(grey: int) -> None:
-    assert find_face(FaceDetector(), np.full((192, 192, 3), grey, np.uint8)) is None
+    assert find_face(HaarDetector(), np.full((192, 192, 3), grey, np.uint8)) is None
 
 
 def test_of_two_faces_the_larger_one_counts() -> None:
     both = square_frame().copy()
     both[-140:, -140:] = cv2.resize(square_frame("ben")[90:360, 105:375], (140, 140), interpolation=cv2.INTER_AREA)
-    smaller = find_face(FaceDetector(), np.ascontiguousarray(both[-160:, -160:]))
+    smaller = find_face(HaarDetector(), np.ascontiguousarray(both[-160:, -160:]))
     assert smaller is not None and smaller.side * 160 > 60
-    alone, box = find_face(FaceDetector(), square_frame()), find_face(FaceDetector(), both)
+    alone, box = find_face(HaarDetector(), square_frame()), find_face(HaarDetector(), both)
     assert alone is not None and box is not None
     assert [box.x, box.y, box.side] == pytest.approx([alone.x, alone.y, alone.side], abs=0.05)
 

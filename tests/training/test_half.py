@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from onnx import TensorProto, numpy_helper
 
+from peer.perception.runtime import onnxruntime
 from training.dataset import read_crops
 from training.errors import TrainingFailed
 from training.half import LEAST_VALUES, halve_weights

@@ -10,8 +10,9 @@ import onnx
 import pytest
 import torch
 
-from peer.perception.classifier import AttentionClassifier, card_path
+from peer.perception.classifier import AttentionClassifier
 from peer.perception.crop import Pixels
+from peer.perception.model_file import card_path
 from training import onnx_model
 from training.dataset import read_crops
 from training.errors import TrainingFailed

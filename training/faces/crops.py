@@ -1,6 +1,6 @@
-"""Where a face is in a rendered picture: by the product's own detector, and by the truth where that loses it.
+"""Where a face is in a rendered picture: by OpenCV's Haar cascade, and by the truth where that loses it.
 
-In life people sit before a webcam: each picture is set into such a frame and searched as a peer searches a still one.
+In life people sit before a webcam: each picture is set into such a frame and searched as a single one.
 Haar's frontal cascade loses most turned heads, which a network must see all the same (in life, the window holds some
 frames of them). Their boxes come from a map that is fitted to the faces which were found: truth -> box. The same map
 tells a box on a face from one on an ear: a false detection.
@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from peer.perception.crop import Box, Pixels
-from peer.perception.detector import FaceDetector
 from training.faces.truth import Truth
 
 Floats = NDArray[np.float64]
@@ -61,10 +61,21 @@ class FaceBox:
         return Box(self.x * picture_side - side / 2, self.y * picture_side - side / 2, side)
 
 
-def find_face(detector: FaceDetector, bgr: Pixels) -> FaceBox | None:
-    """The largest face of the picture (S, S, 3) uint8, seen as a webcam would show it, or None."""
-    scale = VIEW_SIDE / bgr.shape[0]
-    left, top = (FRAME_WIDTH - VIEW_SIDE) / 2, (FRAME_HEIGHT - VIEW_SIDE) / 2
+class StillDetector(Protocol):
+    """Finds a face in a single picture: `HaarDetector`, and peers' own."""
+
+    def detect_still(self, bgr: Pixels) -> Box | None:
+        """The largest face of (H, W, 3) uint8 BGR, in its pixels, or None."""
+        ...
+
+
+def find_face(detector: StillDetector, bgr: Pixels, view_side: int = VIEW_SIDE) -> FaceBox | None:
+    """The largest face of the picture (S, S, 3) uint8, seen as a webcam would show it, or None.
+
+    `view_side`: pixels of the picture in the webcam's frame.
+    """
+    scale = view_side / bgr.shape[0]
+    left, top = (FRAME_WIDTH - view_side) / 2, (FRAME_HEIGHT - view_side) / 2
     # The picture's edge is continued: a bar would be an edge, and the cascade finds faces in those.
     place = np.array([[scale, 0, left], [0, scale, top]])
     frame = cv2.warpAffine(bgr, place, (FRAME_WIDTH, FRAME_HEIGHT), borderMode=cv2.BORDER_REPLICATE)
@@ -72,7 +83,7 @@ def find_face(detector: FaceDetector, bgr: Pixels) -> FaceBox | None:
     if box is None:
         return None
     return FaceBox(
-        (box.left + box.side / 2 - left) / VIEW_SIDE, (box.top + box.side / 2 - top) / VIEW_SIDE, box.side / VIEW_SIDE
+        (box.left + box.side / 2 - left) / view_side, (box.top + box.side / 2 - top) / view_side, box.side / view_side
     )
 
 

@@ -15,11 +15,11 @@ import numpy as np
 from tqdm import tqdm
 
 from peer.perception.crop import Pixels
-from peer.perception.detector import DetectorConfig, FaceDetector
 from training.drops import Reason
 from training.errors import TrainingFailed
 from training.faces.crops import VIEW_SIDE, FaceBox, find_face
 from training.faces.folder import Shot
+from training.faces.haar import HaarConfig, HaarDetector
 from training.files import read_json, write_json
 from training.pool import each
 
@@ -54,7 +54,7 @@ class Batch:
         return {
             "images": [[shot.truth.file, shot.size, shot.modified_ns] for shot in self.shots],
             "view_side": VIEW_SIDE,
-            "detector": asdict(DetectorConfig()),
+            "detector": asdict(HaarConfig()),
         }
 
 
@@ -140,6 +140,6 @@ def read_bgr(path: Path) -> Pixels | None:
 
 
 @lru_cache(maxsize=1)
-def _detector() -> FaceDetector:
+def _detector() -> HaarDetector:
     """One per process: loading the cascade takes longer than a picture."""
-    return FaceDetector()
+    return HaarDetector()
