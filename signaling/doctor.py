@@ -76,10 +76,10 @@ def _inference() -> Check:
     if lacking:
         found = f"browsers join without a label, missing: {', '.join(lacking)}"
         return Check("browser inference", Verdict.WARNING, found, remedy)
-    wanted, found = ort.pinned(), ort.installed()
-    if wanted is not None and found != wanted:
-        return Check("browser inference", Verdict.WARNING, f"onnxruntime-web {found}, {wanted} was tested", remedy)
-    return Check("browser inference", Verdict.OK, f"onnxruntime-web {found} and the models")
+    wanted, version = ort.pinned(), ort.installed()
+    if wanted is not None and version != wanted:
+        return Check("browser inference", Verdict.WARNING, f"onnxruntime-web {version}, {wanted} was tested", remedy)
+    return Check("browser inference", Verdict.OK, f"onnxruntime-web {version} and the models")
 
 
 def _certificate(path: Path | None) -> Check:
