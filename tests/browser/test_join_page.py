@@ -159,7 +159,11 @@ async def test_the_command_for_a_device_is_there_to_copy(meeting: Meeting, open_
     page = await open_as(meeting.links.participant_url)
     await page.get_by_role("button", name="join from a device with Python").click()
     dialog = page.get_by_role("dialog", name="Join from a device with Python")
-    await expect(dialog).to_contain_text(f"edgeattend join '{meeting.links.participant_url}' --name NAME")
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await dialog.get_by_role("button", name="Copy the command").click()
+    await expect(dialog.get_by_role("button", name="Copied")).to_be_visible()
+    command = f"edgeattend join '{meeting.links.participant_url}' --name NAME"
+    assert await page.evaluate("navigator.clipboard.readText()") == command
 
 
 @pytest.mark.parametrize("mode", ["individual", "aggregate"])
