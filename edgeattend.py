@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import math
 import os
 import re
-import signal
 import sys
 import threading
 import webbrowser
@@ -23,9 +21,13 @@ from host.renderer import GridConfig
 from peer.perception.reader import ReaderKind
 from signaling.certificate import self_signed
 from signaling.errors import ConfigInvalid, EdgeAttendError
+from signaling.ice import IceConfig, load_turn_secret
+from signaling.limits import RequestLimits
+from signaling.logs import LogFormat, configure_logging
 from signaling.output import Output
 from signaling.server import Links, OwnTile, RunningServer, ServeConfig
 from signaling.server import serve as run_server
+from signaling.signals import stop_on_signals
 from signaling.tokens import Role, TokenAuthority, load_secret, parse_ttl
 from training.cli import app as training_app
 
@@ -50,10 +52,20 @@ Seconds = Annotated[float | None, typer.Option(min=0.1, help="Stop after this ma
 SecretText = Annotated[str | None, typer.Option("--secret", envvar="EDGEATTEND_SECRET", help="Signs the tokens.")]
 SecretFile = Annotated[Path, typer.Option(help="Where the secret is kept; made at the first start.")]
 TlsCert = Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")]
+Insecure = Annotated[bool, typer.Option("--insecure", help="Listen beyond this machine without TLS, too.")]
+Stun = Annotated[str | None, typer.Option(help="STUN server, for a host behind NAT: stun:HOST:3478.")]
+Turn = Annotated[
+    list[str] | None,
+    typer.Option(help="TURN server, for who cannot reach the host: turn:HOST:3478?transport=udp. May be given again."),
+]
+TurnSecretFile = Annotated[
+    Path | None, typer.Option(help="The secret shared with the TURN server; or in EDGEATTEND_TURN_SECRET.")
+]
 Aggregate = Annotated[
     bool, typer.Option("--aggregate", help="Show you only the room's share, never anybody's own label.")
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+LogAs = Annotated[LogFormat, typer.Option("--log-format", help="Log lines for people, or one JSON object per line.")]
 
 
 def grid_config(size: str, fps: int) -> GridConfig:
@@ -62,6 +74,16 @@ def grid_config(size: str, fps: int) -> GridConfig:
     if match is None:
         raise ConfigInvalid(f"expected --grid WIDTHxHEIGHT, such as 1280x720, got {size!r}")
     return GridConfig(width=int(match[1]), height=int(match[2]), fps=fps)
+
+
+def ice_config(stun: str | None, turn: list[str] | None, secret_file: Path | None) -> IceConfig:
+    """The secret comes from its file or the environment, since everybody on a machine sees command lines."""
+    secret = os.environ.get("EDGEATTEND_TURN_SECRET", "") if turn else ""
+    if secret_file is not None:
+        secret = load_turn_secret(secret_file)
+    config = IceConfig(stun=stun, turn=tuple(turn or ()), turn_secret=secret)
+    config.check()
+    return config
 
 
 def mode_of(aggregate: bool) -> Mode:
@@ -77,6 +99,13 @@ def serve(
     tls: Annotated[bool, typer.Option("--tls", help="HTTPS with a certificate of our own making.")] = False,
     tls_cert: TlsCert = None,
     tls_key: Annotated[Path | None, typer.Option(help="Private key of --tls-cert, PEM.")] = None,
+    insecure: Insecure = False,
+    trust_proxy: Annotated[
+        str | None, typer.Option(help="Address of a reverse proxy: limits count whom its X-Forwarded-For names.")
+    ] = None,
+    stun: Stun = None,
+    turn: Turn = None,
+    turn_secret_file: TurnSecretFile = None,
     grid: Annotated[str, typer.Option(help="Size of the shared picture.")] = "1280x720",
     fps: Annotated[int, typer.Option(min=1, max=30, help="Frames per second of the shared picture.")] = 15,
     ttl: Annotated[str, typer.Option(help="How long the links are valid: 30m, 8h, 7d.")] = "8h",
@@ -86,12 +115,14 @@ def serve(
     secret: SecretText = None,
     secret_file: SecretFile = STATE_DIR / "secret",
     as_json: AsJson = False,
+    log_format: LogAs = LogFormat.TEXT,
     verbose: Verbose = False,
 ) -> None:
     """Run the server and the host: prints the links to hand out."""
-    configure_logging(verbose)
+    configure_logging(log_format, verbose=verbose)
     if tls and (tls_cert or tls_key):
         raise ConfigInvalid("expected --tls, or --tls-cert and --tls-key, got both")
+    strict_transport = tls_cert is not None  # not for one of our own: whoever trusts it would lose http://localhost
     if tls:
         tls_cert, tls_key = self_signed(STATE_DIR, bind)
     config = ServeConfig(
@@ -102,8 +133,12 @@ def serve(
         grid=grid_config(grid, fps),
         tls_cert=tls_cert,
         tls_key=tls_key,
+        insecure=insecure,
+        strict_transport=strict_transport,
+        limits=RequestLimits(proxy=trust_proxy),
         ttl_s=parse_ttl(ttl),
         mode=mode_of(aggregate),
+        ice=ice_config(stun, turn, turn_secret_file),
     )
 
     output = Output(sys.stdout)
@@ -149,12 +184,13 @@ def join(
     ] = False,
     seconds: Seconds = None,
     as_json: AsJson = False,
+    log_format: LogAs = LogFormat.TEXT,
     verbose: Verbose = False,
 ) -> None:
     """Take part in a meeting with this device."""
     from peer.join import JoinConfig, run
 
-    configure_logging(verbose)
+    configure_logging(log_format, verbose=verbose)
     config = JoinConfig(
         url=url,
         name=name,
@@ -178,18 +214,20 @@ def demo(
     seconds: Seconds = None,
     bind: Bind = "127.0.0.1",
     port: Port = 8080,
+    insecure: Insecure = False,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the dashboard.")] = True,
     aggregate: Aggregate = False,
     as_json: AsJson = False,
+    log_format: LogAs = LogFormat.TEXT,
     verbose: Verbose = False,
 ) -> None:
     """See a whole meeting on this machine: server, host, and people made by computer."""
     from signaling.demo import DemoConfig, run_demo
 
-    configure_logging(verbose)
+    configure_logging(log_format, verbose=verbose)
     secret = TokenAuthority.new_secret()
     config = DemoConfig(
-        serve=ServeConfig(secret=secret, bind=bind, port=port, mode=mode_of(aggregate)),
+        serve=ServeConfig(secret=secret, bind=bind, port=port, insecure=insecure, mode=mode_of(aggregate)),
         clips=sorted(CLIPS.glob("*.mp4")),
         participants=participants,
         seconds=seconds,
@@ -240,6 +278,9 @@ def doctor(
     camera: Annotated[int, typer.Option(min=0, help="Which camera to try.")] = 0,
     model: Annotated[Path, typer.Option(help="The attention model.")] = MODEL,
     tls_cert: TlsCert = None,
+    stun: Stun = None,
+    turn: Turn = None,
+    turn_secret_file: TurnSecretFile = None,
     secret_file: SecretFile = STATE_DIR / "secret",
     as_json: AsJson = False,
 ) -> None:
@@ -247,9 +288,11 @@ def doctor(
     import host.doctor
     import peer.doctor
     import signaling.doctor
+    import signaling.icecheck
 
     checks = [
         *signaling.doctor.checks(secret_file, bind, port, tls_cert),
+        *signaling.icecheck.checks(ice_config(stun, turn, turn_secret_file)),
         *host.doctor.checks(),
         *peer.doctor.checks(camera, model),
     ]
@@ -305,33 +348,6 @@ def describe(event: dict[str, Any]) -> str:
 def write_json(output: Output, value: dict[str, Any]) -> None:
     """One line."""
     output.write(json.dumps(value, ensure_ascii=False) + "\n")
-
-
-def configure_logging(verbose: bool) -> None:
-    """Our words at INFO (DEBUG if `verbose`) on standard error; libraries only when something is wrong."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for package in ("edgeattend", "signaling", "host", "peer"):
-        logging.getLogger(package).setLevel(logging.DEBUG if verbose else logging.INFO)
-    logging.getLogger("aioice").setLevel(logging.ERROR)
-
-
-def stop_on_signals() -> asyncio.Event:
-    """An event that Ctrl-C or SIGTERM sets; a second one ends the process at once."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def ask() -> None:
-        stop.set()
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-    for number in numbers:
-        try:
-            loop.add_signal_handler(number, ask)
-        except NotImplementedError:  # Windows: Ctrl-C arrives as KeyboardInterrupt
-            break
-    return stop
 
 
 def finish(work: Coroutine[Any, Any, int], output: Output) -> None:

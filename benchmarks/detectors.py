@@ -97,9 +97,14 @@ def _on_the_face(box: Box, scale: float, left: float, top: float) -> bool:
     return bool(near and REAL_SIDES[0] <= box.side / scale <= REAL_SIDES[1])
 
 
+ON_THE_WAY_S = 1.0
+"""Who leaves the picture or enters it is partly in it for this long, whatever the truth calls it."""
+
+
 def in_clips(find: Callable[[str], Callable[[Pixels], Box | None]]) -> dict[str, float]:
     """`find` gives a search for each clip, by name. Share of the frames with somebody in which a face is found, of
-    those without in which one is, and how far boxes shake: the second difference of centre and side over the side."""
+    those surely without in which one is, and how far boxes shake: the second difference of centre and side over the
+    side, as the standard deviation of a still box that does."""
     present: list[bool] = []
     absent: list[bool] = []
     places: list[float] = []
@@ -108,8 +113,12 @@ def in_clips(find: Callable[[str], Callable[[Pixels], Box | None]]) -> dict[str,
         search, truth = find(name), clips.truth(name).frames
         boxes = [search(bgr) for _, bgr in clips.frames(name, 1)]
         for box, frame in zip(boxes, truth, strict=False):
-            (present if frame.face else absent).append(box is not None)
-        for before, now, after in zip(boxes, boxes[1:], boxes[2:], strict=False):
+            if frame.face:
+                present.append(box is not None)
+            elif not any(other.face for other in truth if abs(other.time_s - frame.time_s) < ON_THE_WAY_S):
+                absent.append(box is not None)
+        seen = [box if frame.face else None for box, frame in zip(boxes, truth, strict=False)]
+        for before, now, after in zip(seen, seen[1:], seen[2:], strict=False):
             if before and now and after:
                 x, y, side = (
                     first - 2 * second + third

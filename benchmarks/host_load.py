@@ -6,7 +6,7 @@ frames and bits that arrive, and the time from a posted offer to the first grid 
 
 Compared at one number of participants: (a) aiortc's usual way, baseline_relay.py; (b) the reference's way,
 baseline_tcp.py. Points are repeated round robin, and medians reported: ratios hold on a busy machine, absolute
-numbers do not.
+numbers do not. What happens past what a host can take is in overload.py (--past-the-limit).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from statistics import median
 import aiohttp
 import baseline_relay
 import baseline_tcp
+import overload
 from load_peer import PEOPLE, EncodedTrack, LoadPeer, encode_clip
 from processes import Child, ChildFailed, Usage, answer_questions, say, usage
 
@@ -260,6 +261,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="two points of 3 s and no baselines: does it work?")
     parser.add_argument("--grid", default="1280x720", help="WIDTHxHEIGHT (default 1280x720)")
     parser.add_argument("--fps", type=int, default=15, help="of grid and participants (default 15)")
+    parser.add_argument("--past-the-limit", action="store_true", help="instead: until newcomers are refused")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every single result there")
     arguments = parser.parse_args()
     if arguments.quick:
@@ -283,6 +285,8 @@ def points_of(arguments: argparse.Namespace) -> list[Point]:
 def main() -> int:
     """Measure, print; 0 if every point worked."""
     arguments = parse_arguments()
+    if arguments.past_the_limit:
+        return overload.main(["--fps", str(arguments.fps)])
     width, height = (int(side) for side in arguments.grid.split("x"))
     grid = GridConfig(width=width, height=height, fps=arguments.fps)
     points = points_of(arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -18,7 +19,18 @@ from numpy.typing import NDArray
 
 from signaling import rtc
 from signaling.codec import Vp8Encoder
-from signaling.protocol import CHANNEL_LABEL, Label, Mood, Ping, Pong, Reason, Send, decode_from_host, encode
+from signaling.protocol import (
+    CHANNEL_LABEL,
+    RESUME_HEADER,
+    Label,
+    Mood,
+    Ping,
+    Pong,
+    Reason,
+    Send,
+    decode_from_host,
+    encode,
+)
 
 Pixels = NDArray[Any]
 
@@ -70,10 +82,12 @@ class EncodedTrack(MediaStreamTrack):
         """The next frame is the key frame."""
         self._index = 0
 
-    def replace(self, frames: list[bytes]) -> None:
-        """Send these from now on; the first is a key frame."""
+    def replace(self, frames: list[bytes], fps: int | None = None) -> None:
+        """Send these from now on, maybe at another rate; the first is a key frame."""
         self._frames = frames
         self._index = 0
+        if fps is not None and fps != self._fps:
+            self._fps, self._number = fps, math.ceil((time.monotonic() - self._start) * fps)
 
     async def recv(self) -> av.Packet[Any]:
         """The next packet, when it is due."""
@@ -84,6 +98,14 @@ class EncodedTrack(MediaStreamTrack):
         self._index = (self._index + 1) % len(self._frames)
         self._number += 1
         return packet
+
+
+class Refused(Exception):  # noqa: N818  what happened
+    """The host did not let somebody in."""
+
+    def __init__(self, status: int, text: str, retry_after_s: str | None) -> None:
+        super().__init__(f"{status}: {text}")
+        self.status, self.text, self.retry_after_s = status, text, retry_after_s
 
 
 class LoadPeer:
@@ -103,6 +125,7 @@ class LoadPeer:
         self._saw_grid = asyncio.Event()
         self.asked: Send | None = None
         self.posted_s = 0.0
+        self.resume = self.location = ""
 
     async def join(
         self,
@@ -111,7 +134,10 @@ class LoadPeer:
         token: str,
         on_key_frame_request: Callable[[], None] | None = None,
     ) -> None:
-        """Offer, post, connect; returns when the answer is applied. An `EncodedTrack` restarts by itself."""
+        """Offer, post, connect; returns when the answer is applied. An `EncodedTrack` restarts by itself.
+
+        Raises `Refused`.
+        """
         connection = self._connection
         if self._track is not None:
             sending = connection.addTransceiver(self._track, direction="sendonly")
@@ -131,10 +157,18 @@ class LoadPeer:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/sdp"}
         async with http.post(url, data=connection.localDescription.sdp, headers=headers) as response:
             text = await response.text()
-            assert response.status == 201, text
+            if response.status != 201:
+                raise Refused(response.status, text, response.headers.get("Retry-After"))
+            self.resume = response.headers.get(RESUME_HEADER, "")
+            self.location = response.headers["Location"]
         await connection.setRemoteDescription(RTCSessionDescription(text, "answer"))
         if self._track is not None:
             self._mood_task = asyncio.create_task(self._send_moods())
+
+    @property
+    def lost(self) -> bool:
+        """Whether there was a connection that is gone."""
+        return self._connection.connectionState in ("failed", "closed")
 
     async def wait_for_grid(self, timeout_s: float) -> float:
         """Seconds from the posted offer to the first grid frame. Raises `TimeoutError`."""

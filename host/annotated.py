@@ -29,8 +29,11 @@ BORDER_PX = 4
 ROW_MIN_PX, ROW_MAX_PX = 24, 58
 """The smaller one lets a full room fit into a grid 720 high."""
 
+MAX_STAMPS = 256
+"""Of badges and of lines each, up to 60 KB apiece: what a few full rooms show, and not everybody who ever came."""
 
-@functools.lru_cache(maxsize=512)
+
+@functools.lru_cache(maxsize=MAX_STAMPS)
 def _badge(text: str, reading: Reading, size_px: int, max_width_px: int) -> BgrStamp:
     """Icon and words on a dark bar."""
     words = draw_text(text, TextStyle(size_px, reading.colour, bold=True), max_width_px)
@@ -44,7 +47,7 @@ def _icon(reading: Reading, size_px: int) -> BgrStamp:
     return BgrStamp(draw_icon(reading.icon, reading.colour, size_px))
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=MAX_STAMPS)
 def _line(text: str, style: TextStyle, max_width_px: int) -> BgrStamp:
     return BgrStamp(draw_text(text, style, max_width_px))
 

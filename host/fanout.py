@@ -72,6 +72,7 @@ class GridTrack(MediaStreamTrack):
                 raise MediaStreamError
             self._ready.clear()
             await self._ready.wait()
+        self._fanout.sent += 1
         return self._queue.popleft()
 
     def stop(self) -> None:
@@ -93,6 +94,8 @@ class Fanout:
         self._last_key_s = float("-inf")
         self.key_frames = 0
         self.key_requests = 0
+        self.sent = 0
+        """Frames that went out, one for each viewer who got it."""
         self.dropped = 0
 
     @property

@@ -33,12 +33,14 @@ class Member:
         on_channel: Changed,
         on_misbehaved: Changed,
         discard: Callable[[Session], None],
+        address: str = "",
     ) -> None:
         self.participant = participant
+        self.address = address
         self.session: Session | None = None
         self.session_id = ""
         self.owner = ""
-        self.losses = 0
+        self.frames = self.losses = 0
         self.asked: Send | None = None
         self.inbox = Inbox()
         self._on_state = on_state
@@ -56,7 +58,7 @@ class Member:
         self._renew, self.owner = renew, owner
         self.asked = None
         self.inbox = Inbox()
-        self.losses = 0
+        self.frames = self.losses = 0
         self._seq = -1
         self.participant.mood = None
         slot = VideoSlot(self._need_key_frame)
@@ -68,14 +70,14 @@ class Member:
 
     def detach(self) -> Session | None:
         """Let go of the session, and return it."""
-        self.count_losses()
+        self.count_received()
         session, self.session = self.session, None
         return session
 
-    def count_losses(self) -> None:
+    def count_received(self) -> None:
         """Remember what the session's receiver counted, which goes with it."""
         if self.session is not None and self.session.receiver is not None:
-            self.losses = self.session.receiver.losses
+            self.frames, self.losses = self.session.receiver.frames, self.session.receiver.losses
 
     def renew(self) -> str:
         """A fresh personal token."""

@@ -77,6 +77,12 @@ class Record:
         """An entry of `participants` in the status."""
         return describe(participant, time.monotonic(), labels=labels and self.mode is Mode.INDIVIDUAL)
 
+    def oldest_label_s(self, participants: Iterable[Participant]) -> float | None:
+        """When the oldest label that a host sees came (monotonic s); None if they see none, as in aggregate mode."""
+        if self.mode is Mode.AGGREGATE:
+            return None
+        return min((timed.received_s for p in participants if (timed := p.mood) is not None), default=None)
+
     def seen_of(self, participant: Participant) -> dict[str, Any]:
         """All that a host token shows of one participant alone."""
         individual = self.mode is Mode.INDIVIDUAL

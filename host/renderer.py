@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -16,6 +17,7 @@ import cv2
 from host.annotated import AnnotatedView, draw_aggregate, draw_annotated, encode_jpeg
 from host.compositor import Compositor, Scene
 from host.fanout import Fanout, Packet
+from host.histogram import Histogram
 from signaling.codec import Planes, Vp8Encoder
 
 logger = logging.getLogger(__name__)
@@ -43,6 +45,8 @@ class Renderer:
 
     def __init__(self, config: GridConfig, scene: Scene, fanout: Fanout, annotated: AnnotatedView) -> None:
         self.scene = scene
+        self.rate = config.fps
+        """Frames/s to compose from now on; may be replaced like `scene`."""
         self._config = config
         self._fanout = fanout
         self._annotated = annotated
@@ -55,6 +59,8 @@ class Renderer:
         self._compose_s: deque[float] = deque(maxlen=STATS_FRAMES)
         self._encode_s: deque[float] = deque(maxlen=STATS_FRAMES)
         self._ticks: deque[float] = deque(maxlen=STATS_FRAMES)
+        self.compose_times = Histogram()
+        self.encode_times = Histogram()
         self.frames = 0
         self.skipped = 0
         self.errors = 0
@@ -95,19 +101,22 @@ class Renderer:
         compositor = Compositor(self._config.width, self._config.height)
         encoder: Vp8Encoder | None = None
         start = time.monotonic()
-        number = 0
-        while not self._stop.wait(max(0.0, start + number / self._config.fps - time.monotonic())):
+        fps, number = self.rate, 0
+        while not self._stop.wait(max(0.0, start + number / fps - time.monotonic())):
+            if fps != self.rate:  # the rate is the encoder's time base: another one begins, with a key frame
+                encoder = None
+                fps, number = self.rate, math.ceil((time.monotonic() - start) * self.rate)
             try:
-                encoder = self._frame(compositor, encoder, number)
+                encoder = self._frame(compositor, encoder, number, fps)
             except Exception:  # one bad frame must not end everybody's meeting
                 encoder = None
                 self._log_error("render")
-            due = int((time.monotonic() - start) * self._config.fps)
+            due = int((time.monotonic() - start) * fps)
             self.skipped += max(0, due - number - 1)
             number = max(number + 1, due)
 
-    def _frame(self, compositor: Compositor, encoder: Vp8Encoder | None, number: int) -> Vp8Encoder | None:
-        """Compose, encode, publish one frame; `number` counts grid intervals, skipped ones included."""
+    def _frame(self, compositor: Compositor, encoder: Vp8Encoder | None, number: int, fps: int) -> Vp8Encoder | None:
+        """Compose, encode, publish one frame; `number` counts grid intervals of 1/`fps`, skipped ones included."""
         began = time.perf_counter()
         scene = self.scene
         clock = time.strftime("%H:%M:%S")
@@ -116,9 +125,12 @@ class Renderer:
         self.frames += 1
         self._ticks.append(time.monotonic())
         self._compose_s.append(composed - began)
+        self.compose_times.observe(composed - began)
         if self._fanout.viewers and self._handed_over - self._published < MAX_UNPUBLISHED:
-            encoder = self._encode(encoder, planes, number)
-            self._encode_s.append(time.perf_counter() - composed)
+            encoder = self._encode(encoder or self._new_encoder(fps), planes, number)
+            encoded_s = time.perf_counter() - composed
+            self._encode_s.append(encoded_s)
+            self.encode_times.observe(encoded_s)
         if self._annotated.watchers and time.monotonic() >= self._annotated_due_s:
             self._annotated_due_s = time.monotonic() + 0.9 / ANNOTATED_FPS  # a tick early beats a tick late
             self._annotate(planes, scene, clock)
@@ -143,11 +155,13 @@ class Renderer:
         if self.errors in (1, 10, 100) or self.errors % 1000 == 0:
             logger.exception("could not %s a frame (error %d)", what, self.errors)
 
-    def _encode(self, encoder: Vp8Encoder | None, planes: Planes, number: int) -> Vp8Encoder:
+    def _new_encoder(self, fps: int) -> Vp8Encoder:
+        """With fewer frames than configured, fewer bits: each frame looks the same, and there is less to send."""
+        config = self._config
+        return Vp8Encoder(config.width, config.height, fps, config.kbps * fps // config.fps)
+
+    def _encode(self, encoder: Vp8Encoder, planes: Planes, number: int) -> Vp8Encoder:
         key_frame = self._fanout.take_key_request()
-        if encoder is None:
-            config = self._config
-            encoder = Vp8Encoder(config.width, config.height, config.fps, config.kbps)
         packet = encoder.encode(planes, number, key_frame=key_frame)
         if packet is not None:
             self._handed_over += 1

@@ -17,6 +17,7 @@ class Counters:
     removals: int = 0
     misbehaved: int = 0
     messages_rejected: int = 0
+    frames: int = 0
     frames_dropped: int = 0
     decode_errors: int = 0
     losses: int = 0
@@ -27,12 +28,13 @@ class Counters:
 
     def add_session(self, member: Member) -> None:
         """Add what the session that stands for `member` now has counted; once, when it ends."""
-        member.count_losses()
+        member.count_received()
         self.messages_rejected += member.inbox.rejected
         slot = member.participant.slot
         if slot is not None:
             self.frames_dropped += slot.dropped
             self.decode_errors += slot.decode_errors
+        self.frames += member.frames
         self.losses += member.losses
 
 

@@ -5,33 +5,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
-
-from aiortc.rtcdtlstransport import RTCCertificate
 
 from host.admission import Admission
 from host.annotated import AnnotatedView
+from host.audience import Audience
+from host.closing import Closing
 from host.compositor import Scene, Tile
+from host.endpoint import Endpoint
 from host.fanout import Fanout
+from host.headroom import Level
 from host.layout import layout
 from host.member import Member
 from host.mode import Mode
-from host.offer import Offer, parse_offer, require_publishing, require_watching
+from host.offer import parse_offer, require_publishing
 from host.participant import Participant
+from host.places import HalfOpen, who_yields
 from host.record import Event, Record
 from host.renderer import GridConfig, Renderer
+from host.repeats import Repeats
 from host.report import Counters
 from host.sendsize import aspect, wanted
-from host.session import CLOSE_PATIENCE_S, Session, close_all
+from host.session import Session
 from host.text import prepare
-from host.viewer import Viewer
-from signaling import rtc
-from signaling.errors import ModeFixed, ParticipantRemoved, ParticipantUnknown, RoomFull, SessionUnknown
+from signaling.errors import Draining, ModeFixed, Overloaded, ParticipantRemoved, ParticipantUnknown, SessionUnknown
 from signaling.protocol import (
-    PING_EVERY_S,
-    REPEAT_S,
     VERSION,
     Bye,
     ByeReason,
@@ -48,21 +48,12 @@ TICK_S = 0.25
 CONNECT_TIMEOUT_S = 15.0
 """For ICE and DTLS of a new session; then it is closed."""
 
-RENEW_EVERY_S = 3600.0
-"""How often a participant gets a fresh personal token, so that it never expires while they are here."""
-
 MAX_PARTICIPANTS = 25
-MAX_VIEWERS = 100
+MAX_REMOVED = 10_000
+"""People whom a host sent away and who are not let in again, the last ones; their tokens end within a day."""
 
-
-@dataclass(slots=True)
-class _Repeats:
-    """When the watch says something again (monotonic s)."""
-
-    ping_s: float = 0.0
-    repeat_s: float = field(default_factory=time.monotonic)
-    renew_s: float = field(default_factory=time.monotonic)
-    pings: int = 0
+EASED_GRID_FPS = 12
+"""Of a grid that has to be slower: with the fifth that may be late before newcomers are refused, about ten are left."""
 
 
 class Room:
@@ -74,6 +65,7 @@ class Room:
         grid: GridConfig,
         on_event: Callable[[Event], None] = lambda _: None,
         mode: Mode = Mode.INDIVIDUAL,
+        stun: str | None = None,
     ) -> None:
         self.name = name
         self.title = name
@@ -84,14 +76,16 @@ class Room:
         self.counters = Counters()
         self.renderer = Renderer(grid, Scene(name, ()), self.fanout, self.annotated)
         self._started_s = time.monotonic()
-        self._certificate: RTCCertificate = rtc.Certificate.generateCertificate()
+        self._endpoint = Endpoint(stun)
         self._members: dict[str, Member] = {}
-        self._viewers: dict[str, Viewer] = {}
+        self._closing = Closing()
+        self._audience = Audience(self._endpoint, self.fanout, self._closing.begin)
+        self._level = Level.NORMAL
+        self.draining = False  # from the beginning of its end on
         self.mode_fixed = False  # somebody has joined, knowing what the host would see
-        self._removed: set[str] = set()  # by a host, who is the only one that makes it grow
+        self._removed: deque[str] = deque(maxlen=MAX_REMOVED)
         self._admitting = asyncio.Lock()  # one at a time, or two offers of one participant would make two tiles
         self._watcher: asyncio.Task[None] | None = None
-        self._closing_tasks: set[asyncio.Task[None]] = set()
         self.set_mode(mode)
 
     def start(self) -> None:
@@ -101,37 +95,42 @@ class Room:
         self._watcher.add_done_callback(_log_failure)
 
     async def close(self) -> None:
-        """Say good-bye to everybody and end every session, task and thread."""
+        """Say good-bye to everybody and end every session, task and thread; nobody comes in any more."""
+        self.draining = True
         self._say(Bye(ByeReason.SHUTDOWN))
         await asyncio.sleep(0)  # a turn of the loop for the good-byes to leave
         if self._watcher is not None:
             self._watcher.cancel()
             await asyncio.gather(self._watcher, return_exceptions=True)
         self.annotated.close()
-        sessions = [m.detach() for m in self._members.values()] + [v.session for v in self._viewers.values()]
-        await close_all([session for session in sessions if session is not None])
-        if self._closing_tasks:
-            await asyncio.wait(self._closing_tasks, timeout=CLOSE_PATIENCE_S)
+        for member in self._members.values():
+            self._discard(member.detach())
+        self._audience.close()
+        await self._closing.finish()
         self.fanout.close()
         await self.renderer.close()
 
     async def publish(self, offer_sdp: str, admission: Admission) -> tuple[str, str]:
         """Let a participant in, or back in to their tile. Returns session id and SDP answer.
 
-        Raises `SdpInvalid`, `SdpNoVideo`, `SdpCodecUnsupported` for an offer that cannot work, `RoomFull`, and
-        `ParticipantRemoved` for somebody whom a host sent away.
+        Raises `SdpInvalid`, `SdpNoVideo`, `SdpCodecUnsupported` for an offer that cannot work, `RoomFull`, `Overloaded`
+        and `Draining` when there is no place, and `ParticipantRemoved` for somebody whom a host sent away.
         """
         self.check_not_removed(admission.participant)
+        self._check_open(returning=admission.returning)
         offer = parse_offer(offer_sdp)
         require_publishing(offer)
         self.mode_fixed = True  # already while we answer
         await asyncio.get_running_loop().run_in_executor(None, prepare, admission.name)
         async with self._admitting:
-            self._check_room_for(admission.participant)
+            self._make_room_for(admission)
             member = self._members.get(admission.participant) or self._new_member(admission)
             member.participant.hear(time.monotonic())  # who knocks is not gone while we answer
-            session = Session(self._certificate, self.fanout, member)
+            session = Session(self._endpoint, self.fanout, member)
             answer = await session.answer(offer, publish=True)
+            if self.draining:
+                await session.close()
+                self._check_open(returning=True)
             if member.participant.state is ParticipantState.GONE:  # removed, or left, meanwhile: a newcomer then
                 if admission.participant in self._removed:
                     await session.close()
@@ -147,25 +146,14 @@ class Room:
             replaced = member.attach(session, admission.renew, admission.owner)
         if replaced is not None:
             replaced.send(Bye(ByeReason.REPLACED))
-            self._close_session(replaced)
+            self._closing.begin(replaced)
         self._arrange()
         return session.id, answer
 
-    async def watch(self, offer_sdp: str, owner: str) -> tuple[str, str]:
-        """Let a viewer in. Returns session id and SDP answer; raises as `publish`."""
-        offer: Offer = parse_offer(offer_sdp)
-        require_watching(offer)
-        if len(self._viewers) >= MAX_VIEWERS:
-            raise RoomFull(f"expected at most {MAX_VIEWERS} viewers in this room, and they are here")
-        viewer = Viewer(owner, self._viewer_lost)
-        session = Session(self._certificate, self.fanout, viewer)
-        answer = await session.answer(offer, publish=False)
-        if len(self._viewers) >= MAX_VIEWERS:  # others came while we answered
-            await session.close()
-            raise RoomFull(f"expected at most {MAX_VIEWERS} viewers in this room, and they are here")
-        viewer.session = session
-        self._viewers[session.id] = viewer
-        return session.id, answer
+    async def watch(self, offer_sdp: str, owner: str, address: str = "") -> tuple[str, str]:
+        """Let a viewer from `address` in. Returns session id and SDP answer; raises as `publish`."""
+        self._check_open(returning=False)
+        return await self._audience.let_in(offer_sdp, owner, address)
 
     def name_of(self, participant_id: str) -> str | None:
         """The name on a participant's tile; None if they have none."""
@@ -174,8 +162,9 @@ class Room:
 
     def owner_of(self, session_id: str) -> tuple[str, str | None] | None:
         """The token id and the participant a session belongs to; None if there is no such session here."""
-        if session_id in self._viewers:
-            return self._viewers[session_id].owner, None
+        viewer = self._audience.owner_of(session_id)
+        if viewer is not None:
+            return viewer, None
         for member in self._members.values():
             if member.session_id == session_id:
                 return member.owner, member.participant.id
@@ -186,9 +175,7 @@ class Room:
 
         Raises `SessionUnknown`.
         """
-        viewer = self._viewers.get(session_id)
-        if viewer is not None:
-            self._viewer_lost(viewer)
+        if self._audience.leave(session_id):
             return
         for member in list(self._members.values()):
             if member.session_id == session_id:
@@ -202,7 +189,7 @@ class Room:
     def remove(self, participant_id: str) -> None:
         """Send a participant away for as long as this room is open. Raises `ParticipantUnknown`."""
         member = self._member(participant_id)
-        self._removed.add(participant_id)
+        self._removed.append(participant_id)
         self._remove(member, ByeReason.REMOVED)
 
     def check_not_removed(self, participant_id: str) -> None:
@@ -249,6 +236,23 @@ class Room:
                 status["share"] = self.record.share.describe()
         return status
 
+    @property
+    def crowd(self) -> int:
+        """How many take part or watch."""
+        return len(self._members) + len(self._audience)
+
+    def ease(self, level: Level) -> None:
+        """Give up what `level` says, and no more."""
+        self._level = level
+        fps = self.grid.fps
+        self.renderer.rate = min(fps, EASED_GRID_FPS) if level >= Level.SLOWER else fps
+        self._lay_out()
+
+    def half_open(self) -> int:
+        """Sessions that were answered and whose connection has not come about yet."""
+        members = [member.session for member in self._members.values() if member.session is not None]
+        return sum(not session.ever_connected for session in members + self._audience.sessions())
+
     def participants(self) -> list[Participant]:
         """Everybody who has a tile, in the order of the tiles."""
         return [member.participant for member in self._members.values()]
@@ -266,9 +270,19 @@ class Room:
             raise ParticipantUnknown("expected the id of a participant who is here, got one who is not")
         return member
 
-    def _check_room_for(self, participant_id: str) -> None:
-        if participant_id not in self._members and len(self._members) >= MAX_PARTICIPANTS:
-            raise RoomFull(f"expected at most {MAX_PARTICIPANTS} participants in this room, and they are here")
+    def _make_room_for(self, admission: Admission) -> None:
+        if admission.participant in self._members or len(self._members) < MAX_PARTICIPANTS:
+            return
+        connecting = [m for m in self._members.values() if m.participant.state is ParticipantState.CONNECTING]
+        half_open = [HalfOpen(m, m.address, m.participant.joined_s) for m in connecting]
+        yielding = who_yields(half_open, admission.address, time.monotonic(), f"{MAX_PARTICIPANTS} participants")
+        self._remove(yielding, None)
+
+    def _check_open(self, *, returning: bool) -> None:
+        if self.draining:
+            raise Draining("expected a server that goes on, got one that is shutting down; another may follow")
+        if self._level is Level.REFUSING and not returning:
+            raise Overloaded("expected a host with room for one more, got one that has too much to do; try again later")
 
     def _new_member(self, admission: Admission) -> Member:
         return Member(
@@ -277,7 +291,8 @@ class Room:
             on_mood=lambda member: self.record.note("label", member.participant),
             on_channel=self._greet,
             on_misbehaved=self._end_misbehaved,
-            discard=self._close_session,
+            discard=self._closing.begin,
+            address=admission.address,
         )
 
     def _greet(self, member: Member) -> None:
@@ -299,22 +314,15 @@ class Room:
         logger.warning("ended a session that kept sending messages we cannot take")
         self._remove(member, ByeReason.MISBEHAVED)
 
-    def _viewer_lost(self, viewer: Viewer) -> None:
-        session = viewer.session
-        if session is not None and self._viewers.pop(session.id, None) is not None:
-            self._close_session(session)
-
     def _remove(self, member: Member, reason: ByeReason | None) -> None:
         """Take a tile away: they left, fell silent for too long, or misbehaved."""
         if self._members.pop(member.participant.id, None) is None:
             return
         self.counters.add_session(member)
         self.counters.removals += 1
-        session = member.detach()
-        if session is not None:
-            if reason is not None:
-                session.send(Bye(reason))
-            self._close_session(session)
+        if reason is not None:
+            member.send(Bye(reason))
+        self._discard(member.detach())
         member.participant.state = ParticipantState.GONE
         self.record.note("left", member.participant)
         self._arrange()
@@ -333,7 +341,7 @@ class Room:
         if scene != self.renderer.scene:
             self.renderer.scene = scene
         for member, rect in zip(members, rects, strict=True):
-            send = wanted(rect, self.grid.fps)
+            send = wanted(rect, self.renderer.rate, eased=self._level >= Level.SMALLER)
             if send != member.asked:
                 member.asked = send
                 member.send(send)
@@ -347,7 +355,7 @@ class Room:
 
     async def _watch(self) -> None:
         """Once a tick: who fell silent, who came back, whose shape changed; pings and repeats when they are due."""
-        repeats = _Repeats()
+        repeats = Repeats()
         while True:
             await asyncio.sleep(TICK_S)
             try:
@@ -355,7 +363,7 @@ class Room:
             except Exception:  # whatever it is, nobody else may go unwatched because of it
                 logger.exception("could not look after the room")
 
-    def _tick(self, repeats: _Repeats, now: float) -> None:
+    def _tick(self, repeats: Repeats, now: float) -> None:
         for member in list(self._members.values()):
             changed = member.tick(now)
             if member.participant.state is ParticipantState.GONE:
@@ -365,34 +373,25 @@ class Room:
             if member.forget_old_mood(now):
                 self.record.note("label", member.participant)
         self.record.sample(self.participants())
-        for viewer in list(self._viewers.values()):
-            if viewer.session is not None and viewer.session.overdue(now, CONNECT_TIMEOUT_S):
-                self._viewer_lost(viewer)
+        self._audience.give_up(now, CONNECT_TIMEOUT_S)
         self._lay_out()
         self._repeat(repeats, now)
 
-    def _repeat(self, repeats: _Repeats, now: float) -> None:
-        if now - repeats.ping_s >= PING_EVERY_S:
-            repeats.ping_s = now
-            repeats.pings += 1
+    def _repeat(self, repeats: Repeats, now: float) -> None:
+        if repeats.ping_due(now):
             self._say(Ping(repeats.pings))
-        if now - repeats.repeat_s >= REPEAT_S:
-            repeats.repeat_s = now
+        if repeats.repeat_due(now):
             self._say(self._roster())
             for member in self._members.values():
                 if member.asked is not None:
                     member.send(member.asked)
-        if now - repeats.renew_s >= RENEW_EVERY_S:
-            repeats.renew_s = now
+        if repeats.renew_due(now):
             for member in self._members.values():
                 self._welcome(member)
 
-    def _close_session(self, session: Session) -> None:
-        """Close in the background; never cancelled half way, since aiortc does not survive that."""
-        task = asyncio.create_task(session.close())
-        self._closing_tasks.add(task)
-        task.add_done_callback(self._closing_tasks.discard)
-        task.add_done_callback(_log_failure)
+    def _discard(self, session: Session | None) -> None:
+        if session is not None:
+            self._closing.begin(session)
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

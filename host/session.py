@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets
 import time
 from typing import Protocol
 
 from aiortc import RTCDataChannel, RTCSessionDescription
-from aiortc.rtcdtlstransport import RTCCertificate
 
+from host.endpoint import Endpoint
 from host.fanout import Fanout, GridTrack
 from host.offer import RECEIVED_CODECS, SENT_CODEC, Offer
 from signaling import rtc
@@ -19,10 +18,6 @@ from signaling.protocol import CHANNEL_LABEL, FromHost, encode
 
 MAX_BUFFERED_BYTES = 16_384
 """Of messages a participant's channel has not taken yet: beyond it new ones are dropped, and repeated later."""
-
-
-CLOSE_PATIENCE_S = 3.0
-"""aiortc waits for tasks of its own when it closes, without limit."""
 
 
 class SessionListener(Protocol):
@@ -47,14 +42,15 @@ class SessionListener(Protocol):
 class Session:
     """Answers one offer, then lives until `close`. Owns the connection and the viewer's end of the fan-out."""
 
-    def __init__(self, certificate: RTCCertificate, fanout: Fanout, listener: SessionListener) -> None:
+    def __init__(self, endpoint: Endpoint, fanout: Fanout, listener: SessionListener) -> None:
         self.id = secrets.token_urlsafe(16)
         self.created_s = time.monotonic()
         self.ever_connected = False
         self.receiver: rtc.FrameReceiver | None = None
         self._fanout = fanout
         self._listener = listener
-        self._connection = rtc.peer_connection(certificate)
+        self._endpoint = endpoint
+        self._connection = endpoint.connect()
         self._connection.on("connectionstatechange", self._on_state)
         self._connection.on("datachannel", self._on_channel)
         self._channel: RTCDataChannel | None = None
@@ -85,6 +81,7 @@ class Session:
         except Exception as error:  # whatever aiortc finds wrong in an offer that got this far
             await self.close()
             raise SdpInvalid("expected an SDP offer that can be answered", detail=repr(error)) from error
+        self._endpoint.gathered(self._connection)
         return self._connection.localDescription.sdp
 
     def _add_transceiver(self, kind: str, *, receives: bool, sends: bool) -> None:
@@ -133,9 +130,3 @@ class Session:
         self._channel = channel
         channel.on("message", lambda data: self._listener.session_message(self, data))
         self._listener.session_channel(self)
-
-
-async def close_all(sessions: list[Session]) -> None:
-    """Close many sessions side by side; one that hangs does not keep the others open for longer than a moment."""
-    if sessions:
-        await asyncio.wait([asyncio.create_task(session.close()) for session in sessions], timeout=CLOSE_PATIENCE_S)

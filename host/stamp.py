@@ -24,6 +24,11 @@ def to_yuv(red: int, green: int, blue: int) -> Yuv:
     return round(y), round(u), round(v)
 
 
+def _opacity(alpha: Bytes) -> NDArray[np.uint16]:
+    """0-255 to 0-256, so that a shift divides by what is opaque."""
+    return alpha.astype(np.uint16) + (alpha > 127)
+
+
 @dataclass(frozen=True, slots=True)
 class _Layer:
     """One plane of a stamp: `kept` (H, W) uint16 in 0-256 says how much of the ground stays, `added` what comes on."""
@@ -33,7 +38,7 @@ class _Layer:
 
     @classmethod
     def of(cls, values: Bytes, alpha: Bytes) -> _Layer:
-        opacity = alpha.astype(np.uint16) + (alpha > 127)
+        opacity = _opacity(alpha)
         return cls(256 - opacity, values.astype(np.uint16) * opacity)
 
     def blend(self, ground: Bytes) -> None:
@@ -73,8 +78,9 @@ class BgrStamp:
     def __init__(self, rgba: Bytes) -> None:
         """`rgba`: (H, W, 4) uint8, straight alpha."""
         self.height, self.width = rgba.shape[:2]
-        alpha = rgba[:, :, 3]
-        self._layers = tuple(_Layer.of(rgba[:, :, channel], alpha) for channel in (2, 1, 0))
+        opacity = _opacity(rgba[:, :, 3])
+        kept = 256 - opacity  # one for all three: stamps are kept by the hundred
+        self._layers = tuple(_Layer(kept, rgba[:, :, channel].astype(np.uint16) * opacity) for channel in (2, 1, 0))
 
     def blend(self, bgr: Bytes, x: int, y: int) -> None:
         """Onto (H, W, 3) uint8 BGR with the top left corner at `x`, `y`; what lies outside is cut off."""

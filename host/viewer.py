@@ -11,9 +11,9 @@ from signaling.rtc import EncodedFrame
 class Viewer:
     """Listens to a viewer's session for one thing: its end."""
 
-    def __init__(self, owner: str, on_lost: Callable[[Viewer], None]) -> None:
-        """`owner`: the id of the token that may end this session."""
-        self.owner = owner
+    def __init__(self, owner: str, address: str, on_lost: Callable[[Viewer], None]) -> None:
+        """`owner`: the id of the token that may end this session; `address`: where it was opened from."""
+        self.owner, self.address = owner, address
         self.session: Session | None = None
         self._on_lost = on_lost
 

@@ -32,7 +32,8 @@ class ClientConfig:
     """When to try again, in seconds, and the patience of each session."""
 
     retry_first_s: float = 0.5
-    retry_most_s: float = 5.0
+    retry_most_s: float = 2.0
+    """Everybody shall be back 5 s after a cut: this, a try that just missed its end, and a second to connect."""
     session: SessionConfig = field(default_factory=SessionConfig)
 
 
@@ -85,7 +86,8 @@ class MeetingClient:
 
     async def run(self) -> None:
         """Take part until cancelled, which leaves politely, or until coming back makes no sense any more."""
-        async with aiohttp.ClientSession() as http:
+        # A connection kept from before a cut, or from an address that is gone, would swallow the next offer.
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as http:
             while await self._attend(http):  # noqa: ASYNC110  it is the meeting that is waited for
                 await sleep(self._delay_s())
 

@@ -19,6 +19,7 @@ from peer.sender import SenderTrack
 from peer.source import Source
 from signaling import protocol, rtc
 from signaling.errors import MessageInvalid
+from signaling.network import is_ours
 
 MOOD_REPEAT_S = 0.9 * protocol.MOOD_EVERY_S
 """A little sooner than promised, since timers only ever fire late."""
@@ -78,6 +79,7 @@ class MeetingSession:
         self._http, self._moods, self._events, self._config = http, moods, events, config
         self._answer: whip.Answer | None = None
         self._token = ""
+        self._relay_missing = False
         self._participant: str | None = None
         self._seq = 0
         self._heard_s = time.monotonic()
@@ -106,8 +108,11 @@ class MeetingSession:
 
     async def open(self, url: URL, token: str) -> None:
         """Exchange offer and answer. Raises `whip.Refused` or `whip.Unreachable`."""
+        servers = await whip.ice_servers(self._http, url, token)
+        rtc.use_ice_servers(self._connection, servers)
         await self._connection.setLocalDescription(await self._connection.createOffer())
         offer = self._connection.localDescription.sdp
+        self._relay_missing = any(server.relays for server in servers) and " typ relay" not in offer
         self._answer = await whip.publish(self._http, url, token, offer)
         self._token = self._answer.resume or token
         if self._answer.resume:
@@ -122,9 +127,9 @@ class MeetingSession:
         try:
             async with asyncio.timeout(self._config.connect_s):
                 if not await self._until(self._opened):
-                    return self._end.result()
+                    return self._unconnected(self._end.result())
         except TimeoutError:
-            return SessionEnd("no connection")
+            return self._unconnected(SessionEnd("no connection"))
         self._heard_s = time.monotonic()
         async with asyncio.TaskGroup() as tasks:
             helpers = [tasks.create_task(self._announce()), tasks.create_task(self._watch())]
@@ -158,6 +163,12 @@ class MeetingSession:
             waiting.cancel()
         return event.is_set()
 
+    def _unconnected(self, end: SessionEnd) -> SessionEnd:
+        """Why the session never began; the log has said what became of the relay."""
+        if end.by_host or not self._relay_missing:
+            return end
+        return SessionEnd(f"{end.reason}, and no relay from the TURN server")
+
     async def _announce(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WELCOME_PATIENCE_S):
@@ -165,8 +176,12 @@ class MeetingSession:
         self._events.on_connected(self._participant or "")
 
     async def _watch(self) -> None:
-        while time.monotonic() - self._heard_s < self._config.silent_s:  # noqa: ASYNC110  waits for the absence of events
+        address = rtc.local_address(self._connection)
+        while time.monotonic() - self._heard_s < self._config.silent_s:
             await asyncio.sleep(WATCH_EVERY_S)
+            if address is not None and not is_ours(address):
+                self._finish(SessionEnd("address gone"))  # another network: there is nothing to wait for
+                return
         self._finish(SessionEnd("host silent"))
 
     async def _tell_moods(self, moods: MoodBoard) -> None:

@@ -1,4 +1,4 @@
-"""The two HTTP requests of a session: an offer for an answer (RFC 9725), and leaving."""
+"""The HTTP requests of a session: for ICE servers, an offer for an answer (RFC 9725), and leaving."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ import msgspec
 from aiohttp import ClientConnectorCertificateError, ClientSession, ClientTimeout
 from yarl import URL
 
+from signaling.ice import IceServer, from_links
 from signaling.protocol import RESUME_HEADER
 
 logger = logging.getLogger(__name__)
 
-OFFER_TIMEOUT = ClientTimeout(total=10.0, connect=5.0)
+OFFER_TIMEOUT = ClientTimeout(total=10.0, connect=2.0)
+"""Systems knock again after one second, then after two more: a new try is as soon, and knows of new addresses."""
+
+ICE_TIMEOUT = ClientTimeout(total=3.0, connect=2.0)
+"""Most meetings need no ICE servers: a host that does not tell of any soon shall not keep anybody out."""
+
 LEAVE_TIMEOUT = ClientTimeout(total=2.0)
 MAX_ANSWER_BYTES = 256 * 1024
 
@@ -51,6 +57,21 @@ class Answer:
     sdp: str
     session: URL
     resume: str = field(repr=False)
+
+
+async def ice_servers(http: ClientSession, url: URL, token: str) -> list[IceServer]:
+    """Ask which STUN and TURN servers there are for who posts to `url`; none where the host says nothing of any.
+
+    Raises `Unreachable` where there is no way to the host: the offer would wait as long, and get no further.
+    """
+    try:
+        async with http.options(url, headers={"Authorization": f"Bearer {token}"}, timeout=ICE_TIMEOUT) as response:
+            return from_links(response.headers.getall("Link", []))
+    except aiohttp.ConnectionTimeoutError as error:
+        raise Unreachable(f"expected an answer from the host, got {type(error).__name__}") from error
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        logger.debug("no ICE servers: %s", type(error).__name__)
+        return []
 
 
 async def publish(http: ClientSession, url: URL, token: str, offer: str) -> Answer:

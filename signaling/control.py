@@ -7,7 +7,7 @@ from aiohttp import web
 
 from host.mode import Mode
 from signaling.errors import BadRequest, MediaTypeUnsupported
-from signaling.http import AUTHORITY, DIRECTORY, authorize, json_response
+from signaling.http import AUTHORITY, DIRECTORY, authorize, json_response, read_body
 from signaling.protocol import clean_name
 from signaling.tokens import Role
 
@@ -62,6 +62,6 @@ async def _read_change(request: web.Request) -> SettingsChange:
     if request.content_type != JSON_TYPE:
         raise MediaTypeUnsupported(f"expected Content-Type {JSON_TYPE}, got {request.content_type}")
     try:
-        return _decoder.decode(await request.read())
+        return _decoder.decode(await read_body(request))
     except (msgspec.MsgspecError, UnicodeError) as error:
         raise BadRequest(f"expected an object with a title, a mode or both as JSON: {error}") from error

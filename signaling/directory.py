@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -12,6 +14,8 @@ from host.record import Event
 from host.renderer import GridConfig
 from host.room import Room
 from signaling.errors import ConfigInvalid, RoomUnknown, SessionUnknown
+
+logger = logging.getLogger(__name__)
 
 ROOM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -55,20 +59,32 @@ class LocalDirectory:
 
 @asynccontextmanager
 async def open_rooms(
-    names: Sequence[str], grid: GridConfig, on_event: Callable[[str, Event], None], mode: Mode = Mode.INDIVIDUAL
+    names: Sequence[str],
+    grid: GridConfig,
+    on_event: Callable[[str, Event], None],
+    mode: Mode = Mode.INDIVIDUAL,
+    stun: str | None = None,
 ) -> AsyncIterator[LocalDirectory]:
     """Rooms that live as long as the context; `on_event` hears room name and event."""
     rooms = []
     for name in names:
         check_room_name(name)
-        rooms.append(Room(name, grid, _for_room(name, on_event), mode))
+        rooms.append(Room(name, grid, _for_room(name, on_event), mode, stun))
     for room in rooms:
         room.start()
     try:
         yield LocalDirectory(rooms)
     finally:
-        for room in rooms:
-            await room.close()
+        await close_rooms(rooms)
+
+
+async def close_rooms(rooms: Sequence[Room]) -> None:
+    """Close rooms side by side; twice is fine. One that fails keeps no other from saying good-bye."""
+    for room, error in zip(
+        rooms, await asyncio.gather(*(room.close() for room in rooms), return_exceptions=True), strict=True
+    ):
+        if isinstance(error, Exception):
+            logger.error("could not close the room %s", room.name, exc_info=error)
 
 
 def check_room_name(name: str) -> None:

@@ -12,6 +12,8 @@ class EdgeAttendError(Exception):
 
     code = "internal"
     status = 500
+    retry_after_s: int | None = None
+    """When it is worth while to ask again, whole seconds."""
 
     def __init__(self, message: str, *, detail: str = "") -> None:
         super().__init__(message)
@@ -75,6 +77,20 @@ class BodyTooLarge(EdgeAttendError):
     code, status = "too_large", 413
 
 
+class BodyTooSlow(EdgeAttendError):
+    code, status = "request_timeout", 408
+
+
+class TooManyRequests(EdgeAttendError):
+    """`retry_after_s`: when to try again, whole seconds."""
+
+    code, status = "too_many_requests", 429
+
+    def __init__(self, message: str, *, detail: str = "", retry_after_s: int = 1) -> None:
+        super().__init__(message, detail=detail)
+        self.retry_after_s = retry_after_s
+
+
 class MediaTypeUnsupported(EdgeAttendError):
     code, status = "media_type_unsupported", 415
 
@@ -101,6 +117,21 @@ class SdpCodecUnsupported(EdgeAttendError):
 
 class RoomFull(EdgeAttendError):
     code, status = "room_full", 503
+    retry_after_s = 5
+
+
+class Overloaded(EdgeAttendError):
+    """The host has too much to do to let anybody new in."""
+
+    code, status = "overloaded", 503
+    retry_after_s = 10  # as long as it takes at least until there is room (host/headroom.py)
+
+
+class Draining(EdgeAttendError):
+    """The server is shutting down."""
+
+    code, status = "draining", 503
+    retry_after_s = 5
 
 
 class MessageInvalid(EdgeAttendError):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import html
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -11,15 +14,19 @@ import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from host.loadmeter import LoadMeter
 from signaling.directory import Directory
 from signaling.errors import (
     BadRequest,
     BodyTooLarge,
+    BodyTooSlow,
     EdgeAttendError,
     MethodNotAllowed,
     NotFound,
+    RoomUnknown,
     TokenMissing,
 )
+from signaling.ice import IceServers
 from signaling.tokens import Claims, Role, TokenAuthority
 
 logger = logging.getLogger(__name__)
@@ -30,9 +37,23 @@ STATIC = Path(__file__).parent.parent / "static"
 
 DIRECTORY = web.AppKey("directory", Directory)
 AUTHORITY = web.AppKey("authority", TokenAuthority)
+ICE_SERVERS = web.AppKey("ice_servers", IceServers)
 
 MAX_BODY_BYTES = 64 * 1024
 """An SDP offer of a browser with every codec is 10 KiB."""
+
+BODY_TIMEOUT_S = 10.0
+"""For all of a body, however slowly it drips."""
+
+ONE_YEAR_S = 365 * 24 * 3600
+
+LOAD_METER = web.AppKey("load_meter", LoadMeter)
+
+REFUSALS = web.AppKey("refusals", Counter[str])
+"""Requests that were answered with an error, by its code."""
+
+STRICT_TRANSPORT = web.AppKey("strict_transport", bool)
+"""Whether browsers are told to come by HTTPS alone from now on (HSTS, RFC 6797)."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -46,6 +67,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Server": "EdgeAttend",  # not which version of what
 }
 
 
@@ -54,7 +76,7 @@ OPEN_HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "POST, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": "Authorization, Content-Type",
-    "Access-Control-Expose-Headers": "Location, X-EdgeAttend-Resume",
+    "Access-Control-Expose-Headers": "Link, Location, Retry-After, X-EdgeAttend-Resume",
 }
 """Players and publishers on other people's pages (CORS). Safe with any origin: what lets in is a bearer token that
 the page has to know, never a cookie."""
@@ -63,8 +85,18 @@ the page has to know, never a cookie."""
 def authorize(request: web.Request, role: Role, room: str | None) -> Claims:
     """The request's claims if its token allows `role` in `room`.
 
-    The token comes in `Authorization: Bearer`, and for what a browser loads by itself (GET) also in `?token=`.
-    Raises the token errors of `TokenAuthority.check`.
+    Raises the token errors of `TokenAuthority.check`, and `ParticipantRemoved` for the token of somebody who was.
+    """
+    claims = request.app[AUTHORITY].check(bearer(request), room, role)
+    if claims.participant is not None:
+        with contextlib.suppress(RoomUnknown):
+            request.app[DIRECTORY].room(claims.room).check_not_removed(claims.participant)
+    return claims
+
+
+def bearer(request: web.Request) -> str | None:
+    """The request's token, unchecked: in `Authorization: Bearer`, and for what a browser loads by itself (GET) also in
+    `?token=`. Raises `TokenMissing` for one that is elsewhere.
     """
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
     token: str | None = value.strip() if scheme.lower() == "bearer" else None
@@ -72,18 +104,36 @@ def authorize(request: web.Request, role: Role, room: str | None) -> Claims:
         token = request.query.get("token")
     if token is None and "token" in request.query:
         raise TokenMissing("expected a token in the Authorization header (Bearer); in ?token= it serves for GET alone")
-    return request.app[AUTHORITY].check(token, room, role)
+    return token
 
 
-def keep_bad_requests_out_of_the_log() -> None:
-    """aiohttp logs what its parser rejects, the request line and its token included, at anybody's will."""
-    log = logging.getLogger("aiohttp.server")
-    if _is_our_fault not in log.filters:
-        log.addFilter(_is_our_fault)
+async def read_body(request: web.Request) -> bytes:
+    """All of the request's body. Raises `BodyTooSlow`; aiohttp refuses what is over `MAX_BODY_BYTES`."""
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await request.read()
+    except TimeoutError as error:
+        raise BodyTooSlow(f"expected the whole body within {BODY_TIMEOUT_S:.0f} s, got only a part of it") from error
 
 
-def _is_our_fault(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+class HttpConnection(web.RequestHandler):
+    """One connection. What its parser rejects, aiohttp would log and send back as it came, a token in it included."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """aiohttp's hook: the answer to what never became a request."""
+        if not isinstance(exc, HttpProcessingError):
+            return super().handle_error(request, status, exc, message)
+        error = BadRequest("expected a request as HTTP has it, got what is none")
+        response = json_response({"error": {"code": error.code, "message": error.message}}, error.status)
+        response.headers.update(SECURITY_HEADERS)
+        response.force_close()
+        return response
 
 
 @web.middleware
@@ -107,8 +157,9 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
     """`on_response_prepare` signal: the headers that every answer carries."""
-    for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
+    response.headers.update(SECURITY_HEADERS)
+    if request.app[STRICT_TRANSPORT] and request.url.host != "localhost":  # where it would hold for every port
+        response.headers.setdefault("Strict-Transport-Security", f"max-age={ONE_YEAR_S}")
     if request.path.startswith("/static/"):  # kept, but asked about each time: a page never meets an older script
         response.headers.setdefault("Cache-Control", "no-cache")
     if request.path.startswith(OPEN_PATHS):
@@ -142,6 +193,7 @@ def _from_aiohttp(error: web.HTTPException) -> EdgeAttendError:
 
 
 def _error_response(request: web.Request, error: EdgeAttendError, headers: dict[str, str]) -> web.Response:
+    request.app[REFUSALS][error.code] += 1
     if request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
         response = page("error.html", status=str(error.status), code=error.code, message=error.message)
         response.set_status(error.status)
@@ -150,6 +202,6 @@ def _error_response(request: web.Request, error: EdgeAttendError, headers: dict[
     response.headers.update(headers)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if error.status == 503:
-        response.headers["Retry-After"] = "5"
+    if error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(error.retry_after_s)
     return response

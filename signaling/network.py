@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 
 
@@ -13,3 +14,14 @@ def routed_address() -> str | None:
         except OSError:
             return None
         return str(probe.getsockname()[0])
+
+
+def is_ours(address: str) -> bool:
+    """Whether this machine has the IP `address` now: it goes when a cable, or another network, comes."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError as error:
+            return error.errno != errno.EADDRNOTAVAIL
+    return True

@@ -7,23 +7,40 @@ function here takes one of these decisions over; nothing else in the project tou
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import partialmethod
 from typing import Any
 
 import aioice.ice
+import aioice.stun
 import av
-from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
+from aiortc import (
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCRtpSender,
+    RTCRtpTransceiver,
+)
 from aiortc.codecs.vpx import Vp8Encoder as AiortcVp8Encoder
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtcdtlstransport import RTCCertificate, RtpReceiver, SRTPProtectionProfile
+from aiortc.rtcicetransport import connection_kwargs
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from aiortc.rtp import RTCP_PSFB_APP, AnyRtcpPacket, RtcpPsfbPacket, RtpPacket, unpack_remb_fci
 from aiortc.utils import uint16_add, uint16_gt
 from OpenSSL import SSL
 
 from signaling.codec import is_key_frame
+from signaling.ice import IceServer
+
+logger = logging.getLogger(__name__)
 
 JITTER_PACKETS = 512
 """Receive window: half a second of the largest stream we ask for."""
@@ -49,6 +66,43 @@ def _host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
 aioice.ice.get_host_addresses = _host_addresses
 
 
+GATHERING_S = 2.0
+"""For STUN and TURN servers to answer, where aioice waits for five: what got lost is asked again twice by then, and
+nobody should wait longer to join because of a server that is not there."""
+
+aioice.ice.Connection.get_component_candidates = partialmethod(  # type: ignore[method-assign,assignment]
+    aioice.ice.Connection.get_component_candidates, timeout=GATHERING_S
+)
+
+UNAUTHORIZED = 401
+"""RFC 8489 14.8: credentials that are wrong, or have expired."""
+
+_own_relayed_candidate = aioice.ice.relayed_candidate
+
+
+async def _relayed_candidate(*, turn_server: tuple[str, int], **more: Any) -> Any:
+    """As aioice has it, but what goes wrong is told, where aioice goes on in silence."""
+    try:
+        return await _own_relayed_candidate(turn_server=turn_server, **more)
+    except (Exception, asyncio.CancelledError) as error:
+        logger.warning("no relay: the TURN server %s:%d %s", *turn_server, why_no_relay(error))
+        raise
+
+
+def why_no_relay(error: BaseException) -> str:
+    """What a TURN server did, in words that go on from its name."""
+    if isinstance(error, aioice.stun.TransactionFailed):
+        code, words = error.response.attributes.get("ERROR-CODE", (0, "without a reason"))
+        does = "does not take these credentials" if code == UNAUTHORIZED else "refuses"
+        return f"{does}: {code} {words}"
+    if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+        return f"cannot be reached: {error.strerror or error}"
+    return "does not answer"
+
+
+aioice.ice.relayed_candidate = _relayed_candidate
+
+
 CIPHERS = (
     b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
     b":ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
@@ -70,15 +124,44 @@ class Certificate(RTCCertificate):
         return context
 
 
-def peer_connection(certificate: RTCCertificate | None = None) -> RTCPeerConnection:
-    """A connection as both ends have it: host candidates alone, and everything over one transport.
+def peer_connection(certificate: RTCCertificate | None = None, stun: str | None = None) -> RTCPeerConnection:
+    """A connection as both ends have it: everything over one transport, and no ICE servers but `stun`.
 
     With `certificate`, that one instead of aiortc's own.
     """
-    connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+    servers = [] if stun is None else [RTCIceServer(stun)]
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
     if certificate is not None:
         connection._RTCPeerConnection__certificates = [certificate]  # type: ignore[attr-defined]
     return connection
+
+
+def use_ice_servers(connection: RTCPeerConnection, servers: Iterable[IceServer]) -> None:
+    """Gather candidates with the first STUN and the first TURN server that aiortc can use; it takes one of each.
+
+    To be called before the first description is set, when there is something to connect for.
+    """
+    ice = _ice(connection)
+    for server in servers:
+        try:
+            settings = connection_kwargs([RTCIceServer(server.url, server.username, server.credential)])
+        except ValueError:  # an address of IPv6, which aiortc does not read
+            continue
+        if not any(getattr(ice, name) for name in settings.keys() & {"stun_server", "turn_server"}):
+            for name, value in settings.items():
+                setattr(ice, name, value)
+
+
+def _ice(connection: RTCPeerConnection) -> aioice.ice.Connection:
+    """What everything goes over (BUNDLE)."""
+    assert connection.sctp is not None
+    return connection.sctp.transport.transport._connection
+
+
+def local_address(connection: RTCPeerConnection) -> str | None:
+    """This machine's address on the path that media takes; None before there is one, and for a path over a relay."""
+    pair = _ice(connection)._nominated.get(1)
+    return pair.local_candidate.host if pair is not None and pair.local_candidate.type == "host" else None
 
 
 def codec_capabilities(*names: str) -> list[RTCRtpCodecCapability]:
@@ -115,13 +198,14 @@ class Vp8Packer:
 
     def __init__(self) -> None:
         self._encoder = AiortcVp8Encoder()
-        self._packed: dict[int | None, tuple[list[bytes], int]] = {}
+        self._packed: dict[tuple[int | None, Fraction | None], tuple[list[bytes], int]] = {}
 
     def pack(self, packet: av.Packet[Any]) -> tuple[list[bytes], int]:
         """aiortc's hook: payloads, and the RTP timestamp counted from the stream's start."""
-        packed = self._packed.get(packet.pts)
+        moment = packet.pts, packet.time_base  # the base changes with the grid's rate
+        packed = self._packed.get(moment)
         if packed is None:
-            packed = self._packed[packet.pts] = self._encoder.pack(packet)
+            packed = self._packed[moment] = self._encoder.pack(packet)
             if len(self._packed) > PACKED_FRAMES:  # senders that are further behind pack for themselves
                 del self._packed[next(iter(self._packed))]
         return packed

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import ipaddress
 import logging
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,21 +15,29 @@ from typing import Any
 
 from aiohttp import web
 
+from host.loadmeter import LoadMeter
 from host.mode import Mode
 from host.record import Event
 from host.renderer import GridConfig, check_grid
 from signaling import control, ort, views, whip
-from signaling.directory import Directory, check_room_name, open_rooms
-from signaling.errors import ConfigInvalid, PortTaken
+from signaling.directory import Directory, check_room_name, close_rooms, open_rooms
+from signaling.errors import ConfigInvalid
 from signaling.http import (
     AUTHORITY,
     DIRECTORY,
+    ICE_SERVERS,
+    LOAD_METER,
     MAX_BODY_BYTES,
+    REFUSALS,
     STATIC,
+    STRICT_TRANSPORT,
+    HttpConnection,
     add_security_headers,
     answer_errors,
-    keep_bad_requests_out_of_the_log,
 )
+from signaling.ice import IceConfig, IceServers
+from signaling.limits import LIMITS, Limits, RequestLimits, is_address, limit_requests
+from signaling.listener import HEAD_TIMEOUT_S, ListenConfig, listen
 from signaling.network import routed_address
 from signaling.process import ParticipantProcess
 from signaling.tokens import DEFAULT_TTL_S, Role, TokenAuthority
@@ -42,7 +50,11 @@ SHUTDOWN_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ServeConfig:
-    """How to serve; `secret` signs the tokens, `port` 0 takes a free one."""
+    """How to serve; `secret` signs the tokens, `port` 0 takes a free one.
+
+    `insecure`: beyond this machine without TLS, too. `strict_transport`: browsers that came by TLS once shall come by
+    nothing else for a year, to any port of this host name.
+    """
 
     secret: str = field(repr=False)
     bind: str = "127.0.0.1"
@@ -51,8 +63,12 @@ class ServeConfig:
     grid: GridConfig = field(default_factory=GridConfig)
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    insecure: bool = False
+    strict_transport: bool = False
     ttl_s: float = DEFAULT_TTL_S
     mode: Mode = Mode.INDIVIDUAL
+    ice: IceConfig = field(default_factory=IceConfig)
+    limits: RequestLimits = field(default_factory=RequestLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +99,18 @@ class RunningServer:
     directory: Directory
 
 
-def make_app(directory: Directory, authority: TokenAuthority, ttl_s: float = DEFAULT_TTL_S) -> web.Application:
+def make_app(directory: Directory, authority: TokenAuthority, config: ServeConfig) -> web.Application:
     """The routes of DESIGN.md's section 4 over the rooms of `directory`."""
-    app = web.Application(middlewares=[answer_errors], client_max_size=MAX_BODY_BYTES)
+    app = web.Application(middlewares=[answer_errors, limit_requests], client_max_size=MAX_BODY_BYTES)
     app[DIRECTORY] = directory
     app[AUTHORITY] = authority
-    app[control.LINK_TTL_S] = ttl_s
+    app[ICE_SERVERS] = IceServers(config.ice)
+    app[LIMITS] = Limits(config.limits)
+    app[STRICT_TRANSPORT] = config.strict_transport
+    app[REFUSALS] = Counter()
+    app[LOAD_METER] = LoadMeter(directory.rooms())
+    app.cleanup_ctx.append(_measure_load)
+    app[control.LINK_TTL_S] = config.ttl_s
     app.on_response_prepare.append(add_security_headers)
     app.add_routes(
         [
@@ -118,6 +140,12 @@ def make_app(directory: Directory, authority: TokenAuthority, ttl_s: float = DEF
     return app
 
 
+async def _measure_load(app: web.Application) -> AsyncIterator[None]:
+    app[LOAD_METER].start()
+    yield
+    await app[LOAD_METER].close()
+
+
 @asynccontextmanager
 async def running(
     config: ServeConfig, on_event: Callable[[str, Event], None] = lambda _room, _event: None
@@ -127,22 +155,20 @@ async def running(
     Raises `ConfigInvalid` for what cannot work, `PortTaken` if something else listens there.
     """
     _check(config)
-    keep_bad_requests_out_of_the_log()
     authority = TokenAuthority(config.secret)
-    async with open_rooms(config.rooms, config.grid, on_event, config.mode) as directory:
-        # No access log: its lines would hold tokens.
-        runner = web.AppRunner(
-            make_app(directory, authority, config.ttl_s), access_log=None, shutdown_timeout=SHUTDOWN_S
-        )
+    async with open_rooms(config.rooms, config.grid, on_event, config.mode, config.ice.stun) as directory:
+        runner = web.AppRunner(make_app(directory, authority, config), shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
+        assert runner.server is not None
+        listening: list[asyncio.Server] = []
         try:
-            site = web.TCPSite(runner, config.bind, config.port, ssl_context=_ssl_context(config))
-            await _listen(site, config)
-            port = runner.addresses[0][1]
+            listening = await listen(_connections(runner.server), _listen_config(config))
+            port = listening[0].sockets[0].getsockname()[1]
             yield RunningServer(port, tuple(_links(config, port, room, authority) for room in config.rooms), directory)
         finally:
-            for room in directory.rooms():
-                room.annotated.close()  # ends the MJPEG requests before the runner waits for them
+            await close_rooms(directory.rooms())  # first, while whoever asks can still be told that we are going
+            for server in listening:
+                server.close()
             await runner.cleanup()
 
 
@@ -175,6 +201,7 @@ async def serve(
             own.cancel()
         else:
             await stop.wait()
+        await close_rooms(server.directory.rooms())  # nobody else waits for the host's own tile
 
 
 async def _run_own_tile(process: ParticipantProcess) -> None:
@@ -193,6 +220,9 @@ def _check(config: ServeConfig) -> None:
         raise ConfigInvalid(problem)
     if (config.tls_cert is None) != (config.tls_key is None):
         raise ConfigInvalid("expected a TLS certificate and its key together, got only one of them")
+    proxy = config.limits.proxy
+    if proxy is not None and not is_address(proxy):
+        raise ConfigInvalid(f"expected the address of a proxy to trust, such as 127.0.0.1, got {proxy!r}")
 
 
 def _ssl_context(config: ServeConfig) -> ssl.SSLContext | None:
@@ -208,16 +238,22 @@ def _ssl_context(config: ServeConfig) -> ssl.SSLContext | None:
     return context
 
 
-async def _listen(site: web.TCPSite, config: ServeConfig) -> None:
-    try:
-        await site.start()
-    except OSError as error:
-        where = f"{config.bind}:{config.port}"
-        if error.errno == errno.EADDRINUSE:
-            raise PortTaken(f"expected port {config.port} to be free, but something listens on {where}") from error
-        raise ConfigInvalid(
-            f"expected an address of this machine to listen on, got {where}: {error.strerror}"
-        ) from error
+def _connections(server: web.Server) -> Callable[[], HttpConnection]:
+    """Makes a protocol for each connection. No access log: its lines would hold tokens."""
+    loop = asyncio.get_running_loop()
+    # The timeout is also for what comes before the first request is complete; aiohttp takes None for no log.
+    return lambda: HttpConnection(
+        server,
+        loop=loop,
+        access_log=None,  # type: ignore[arg-type]
+        keepalive_timeout=HEAD_TIMEOUT_S,
+    )
+
+
+def _listen_config(config: ServeConfig) -> ListenConfig:
+    return ListenConfig(
+        config.bind, config.port, _ssl_context(config), insecure=config.insecure, unbounded=config.limits.proxy
+    )
 
 
 def _links(config: ServeConfig, port: int, room: str, authority: TokenAuthority) -> Links:

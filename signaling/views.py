@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from signaling.errors import RoleForbidden
-from signaling.http import DIRECTORY, authorize, json_response, page
+from signaling.http import DIRECTORY, ICE_SERVERS, LOAD_METER, REFUSALS, authorize, json_response, page
 from signaling.metrics import scrape
 from signaling.tokens import Role
 
 BOUNDARY = b"edgeattend-frame"
+
+WATCH_PATIENCE_S = 10.0
+"""For a watcher to take one picture: behind a lost connection the system would go on trying for a quarter of an hour,
+and a picture would be drawn for nobody."""
 
 
 async def room_page(request: web.Request) -> web.StreamResponse:
@@ -19,7 +25,8 @@ async def room_page(request: web.Request) -> web.StreamResponse:
     room = request.app[DIRECTORY].room(name)
     takes_part = claims.role is Role.PARTICIPANT and "watch" not in request.query
     name_of_page = "meeting.html" if takes_part else "room.html"
-    return page(name_of_page, room=name, role=claims.role.value, title=room.title, mode=room.record.mode.value)
+    ice = "yes" if request.app[ICE_SERVERS] else "no"  # whether there is anything to ask for before joining
+    return page(name_of_page, room=name, role=claims.role.value, title=room.title, mode=room.record.mode.value, ice=ice)
 
 
 async def host_page(request: web.Request) -> web.StreamResponse:
@@ -48,9 +55,13 @@ async def annotated(request: web.Request) -> web.StreamResponse:
                 number, jpeg = fresh
                 head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg)
                 # The boundary that ends a part goes out with it: browsers show a part only once they saw its end.
-                await response.write(head + jpeg + b"\r\n--" + BOUNDARY + b"\r\n")
+                async with asyncio.timeout(WATCH_PATIENCE_S):
+                    await response.write(head + jpeg + b"\r\n--" + BOUNDARY + b"\r\n")
         except ConnectionError:  # the watcher closed the page
             pass
+        except TimeoutError:  # or their computer
+            if request.transport is not None:
+                request.transport.abort()
     return response
 
 
@@ -94,8 +105,10 @@ async def me(request: web.Request) -> web.StreamResponse:
 
 
 async def health(request: web.Request) -> web.StreamResponse:
-    """`GET /healthz`: whether every room's renderer runs."""
+    """`GET /healthz`: whether every room's renderer runs, and goes on."""
     rooms = request.app[DIRECTORY].rooms()
+    if any(room.draining for room in rooms):
+        return json_response({"status": "draining", "rooms": len(rooms)}, 503)
     stuck = [room.name for room in rooms if not room.renderer.alive]
     return json_response({"status": "failing" if stuck else "ok", "rooms": len(rooms)}, 503 if stuck else 200)
 
@@ -103,4 +116,5 @@ async def health(request: web.Request) -> web.StreamResponse:
 async def metrics(request: web.Request) -> web.StreamResponse:
     """`GET /metrics`: Prometheus text."""
     headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-    return web.Response(body=scrape(request.app[DIRECTORY]), headers=headers)
+    text = scrape(request.app[DIRECTORY], request.app[LOAD_METER], request.app[REFUSALS])
+    return web.Response(body=text, headers=headers)

@@ -9,8 +9,10 @@ from aiohttp import web
 from host.admission import Admission
 from host.mode import Mode
 from host.room import Room
-from signaling.errors import MediaTypeUnsupported, ModeChanged, RoleForbidden, SdpInvalid
-from signaling.http import AUTHORITY, DIRECTORY, authorize
+from signaling.errors import EdgeAttendError, MediaTypeUnsupported, ModeChanged, RoleForbidden, SdpInvalid
+from signaling.http import AUTHORITY, DIRECTORY, ICE_SERVERS, authorize, read_body
+from signaling.ice import to_link
+from signaling.limits import client_network
 from signaling.protocol import RESUME_HEADER, clean_name
 from signaling.tokens import RESUME_TTL_S, Claims, Role
 
@@ -41,8 +43,10 @@ async def publish(request: web.Request) -> web.Response:
             mode=room.record.mode.value,
         )
 
-    session_id, answer = await room.publish(offer, Admission(participant, name, renew, claims.token_id))
-    response = _answer(session_id, answer)
+    returning = claims.participant is not None
+    admission = Admission(participant, name, renew, claims.token_id, returning, client_network(request))
+    session_id, answer = await room.publish(offer, admission)
+    response = _answer(request, session_id, answer)
     response.headers[RESUME_HEADER] = renew()
     return response
 
@@ -52,8 +56,8 @@ async def watch(request: web.Request) -> web.Response:
     room_name = request.match_info["room"]
     claims = authorize(request, Role.VIEWER, room_name)
     room = request.app[DIRECTORY].room(room_name)
-    session_id, answer = await room.watch(await _read_offer(request), claims.token_id)
-    return _answer(session_id, answer)
+    session_id, answer = await room.watch(await _read_offer(request), claims.token_id, client_network(request))
+    return _answer(request, session_id, answer)
 
 
 async def leave(request: web.Request) -> web.Response:
@@ -74,10 +78,35 @@ async def leave(request: web.Request) -> web.Response:
 
 
 async def describe(request: web.Request) -> web.Response:
-    """`OPTIONS` on WHIP, WHEP and sessions: what may be posted (RFC 9725, 4.2)."""
+    """`OPTIONS` on WHIP, WHEP and sessions: what may be posted (RFC 9725, 4.2).
+
+    Who may post it is told the ICE servers (4.6): there is no trickle ICE, so clients need them before the offer.
+    """
     if request.path.startswith("/sessions/"):
         return web.Response(status=204, headers={"Allow": "DELETE, OPTIONS"})
-    return web.Response(status=204, headers={"Accept-Post": SDP_TYPE, "Allow": "OPTIONS, POST"})
+    response = web.Response(
+        status=204, headers={"Accept-Post": SDP_TYPE, "Allow": "OPTIONS, POST", "Cache-Control": "no-store"}
+    )
+    if _may_post(request):
+        _name_ice_servers(request, response)
+    return response
+
+
+def _may_post(request: web.Request) -> bool:
+    """Whether an offer with this request's token would be let in; a browser's own preflight (CORS) has none."""
+    room_name = request.match_info["room"]
+    role = Role.PARTICIPANT if request.path.startswith("/whip/") else Role.VIEWER
+    try:
+        claims = authorize(request, role, room_name)
+        request.app[DIRECTORY].room(room_name).check_not_removed(claims.participant or "")
+    except EdgeAttendError:  # what is wrong with it, the offer is told
+        return False
+    return True
+
+
+def _name_ice_servers(request: web.Request, response: web.Response) -> None:
+    for server in request.app[ICE_SERVERS].issue():
+        response.headers.add("Link", to_link(server))
 
 
 def _keep_to_mode(room: Room, claims: Claims, agreed: str | None) -> None:
@@ -95,17 +124,19 @@ def _keep_to_mode(room: Room, claims: Claims, agreed: str | None) -> None:
 async def _read_offer(request: web.Request) -> str:
     if request.content_type != SDP_TYPE:
         raise MediaTypeUnsupported(f"expected Content-Type {SDP_TYPE}, got {request.content_type}")
-    body = await request.read()
+    body = await read_body(request)
     try:
         return body.decode()
     except UnicodeDecodeError as error:
         raise SdpInvalid("expected an SDP offer in UTF-8, got other bytes") from error
 
 
-def _answer(session_id: str, sdp: str) -> web.Response:
-    return web.Response(
+def _answer(request: web.Request, session_id: str, sdp: str) -> web.Response:
+    response = web.Response(
         status=201,
         text=sdp,
         content_type=SDP_TYPE,
         headers={"Location": f"/sessions/{session_id}", "Cache-Control": "no-store"},
     )
+    _name_ice_servers(request, response)
+    return response

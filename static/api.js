@@ -36,6 +36,10 @@ const PLAIN_WORDS = {
   mode_fixed: "Somebody has joined already: what the host sees stays as it was then.",
   mode_changed: "What the host sees of you has changed since you opened this page. Look at it again before you join.",
   room_full: "The meeting is full. Trying again.",
+  overloaded: "The server has too much to do to let more people in. Trying again.",
+  draining: "The meeting's server is shutting down. Trying again, in case it comes back.",
+  too_many_requests: "The server gets too many requests from your network. Trying again.",
+  request_timeout: "The network is too slow. Trying again.",
   sdp_codec_unsupported: "This browser cannot show the meeting's video format (VP8).",
 };
 

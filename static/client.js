@@ -17,6 +17,7 @@ const FINAL_CODES = new Set(["removed", "mode_changed", "mode_fixed"]);
 /**
  * @typedef {object} ClientOptions
  * @property {string} url `/whip/{room}`
+ * @property {boolean} ice Whether the server has ICE servers to tell of.
  * @property {string} invite The link's token: for who is new.
  * @property {string} name
  * @property {string} mode What the person was told of who sees labels: the server refuses if it is another one by now.
@@ -98,9 +99,9 @@ export class MeetingClient {
    * @returns {Promise<unknown>} What went wrong, or the host's last word, or null.
    */
   async #attend(signal) {
-    const { url, invite, name, mode, resume, onState, onSession, onStream, onRoster, onStats } = this.#options;
+    const { url, ice, invite, name, mode, resume, onState, onSession, onStream, onRoster, onStats } = this.#options;
     const personal = resume.load();
-    const session = new MeetingSession(personal || invite, {
+    const session = new MeetingSession(personal || invite, ice, {
       onStream,
       onRoster,
       onStats,

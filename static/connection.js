@@ -2,9 +2,12 @@
 // of it. WHIP (RFC 9725) and WHEP alike.
 
 import { request } from "./api.js";
+import { askIceServers, useIceServers } from "./ice.js";
 
 /** Candidates gathered until then go into the offer; there is no trickle ICE. Host candidates take a few ms. */
 const GATHERING_MS = 1000;
+/** With ICE servers, which are farther away, or not there at all; what got lost is asked again twice by then. */
+const SERVERS_GATHERING_MS = 2000;
 /** For ICE, DTLS and the first key frame. */
 const FIRST_FRAME_MS = 8000;
 /** A running picture that stops for this long is lost. */
@@ -33,12 +36,17 @@ export const RUNNING_TICK_MS = 500;
 export class Exchange {
   connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
   #token;
+  #ice;
   /** @type {string | null} Where to DELETE. */
   #resource = null;
 
-  /** @param {string} token What opens the session, and ends it. */
-  constructor(token) {
+  /**
+   * @param {string} token What opens the session, and ends it.
+   * @param {boolean} ice Whether the server has ICE servers to tell of.
+   */
+  constructor(token, ice) {
     this.#token = token;
+    this.#ice = ice;
   }
 
   /**
@@ -51,8 +59,10 @@ export class Exchange {
    */
   async open(url, signal) {
     const { connection } = this;
+    const servers = this.#ice ? await askIceServers(url, this.#token) : [];
+    if (servers.length > 0) useIceServers(connection, servers);
     await connection.setLocalDescription();
-    await gathered(connection);
+    await gathered(connection, servers.length > 0 ? SERVERS_GATHERING_MS : GATHERING_MS);
     const answer = await request(url, this.#token, {
       method: "POST",
       headers: { "Content-Type": "application/sdp" },
@@ -136,20 +146,24 @@ export class Watchdog {
 }
 
 /**
- * Resolves when the connection has gathered its candidates, or after `GATHERING_MS` with what there is.
+ * Resolves when the connection has gathered its candidates, or after a while with what there is.
+ *
+ * A relay candidate is enough: it comes after the others, and gets through everywhere.
  *
  * @param {RTCPeerConnection} connection
+ * @param {number} patienceMs
  * @returns {Promise<void>}
  */
-function gathered(connection) {
+function gathered(connection, patienceMs) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, GATHERING_MS);
-    const look = () => {
-      if (connection.iceGatheringState !== "complete") return;
+    const timer = setTimeout(resolve, patienceMs);
+    const done = () => {
       clearTimeout(timer);
       resolve();
     };
+    const look = () => connection.iceGatheringState === "complete" && done();
     connection.addEventListener("icegatheringstatechange", look);
+    connection.addEventListener("icecandidate", ({ candidate }) => candidate?.type === "relay" && done());
     look();
   });
 }

@@ -14,6 +14,7 @@ const WORDS = {
   room_unknown: ["This meeting is not open", "It may be over, or not have begun. Ask whoever invited you."],
   not_found: ["There is nothing at this address", NEW_LINK],
   removed: ["The host removed you", "Ask whoever invited you whether you may come back."],
+  too_many_requests: ["Too many requests", "The server gets more from your network than it takes. Try again in a moment."],
   room_full: ["This meeting is full", "Try again when somebody has left."],
   internal: ["Something went wrong on our side", "Try again in a moment."],
 };

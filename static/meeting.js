@@ -111,6 +111,7 @@ function join(name, withCamera) {
   wasLive = false;
   client = new MeetingClient({
     url: `/whip/${path}`,
+    ice: document.body.dataset["ice"] === "yes",
     invite: token,
     name,
     mode: consent.mode,

@@ -24,6 +24,7 @@ const stage = new Stage();
 const player = new WhepPlayer({
   url: `/whep/${room}`,
   token,
+  ice: document.body.dataset["ice"] === "yes",
   onStream: (stream) => {
     video.srcObject = stream;
     void startPlaying();

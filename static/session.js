@@ -40,11 +40,12 @@ export class MeetingSession {
 
   /**
    * @param {string} token
+   * @param {boolean} ice Whether the server has ICE servers to tell of.
    * @param {SessionEvents} events
    */
-  constructor(token, events) {
+  constructor(token, ice, events) {
     this.#events = events;
-    this.#exchange = new Exchange(token);
+    this.#exchange = new Exchange(token, ice);
     const { connection } = this.#exchange;
     // Our picture first, then the grid: the host answers the sections in this order.
     const ours = connection.addTransceiver("video", { direction: "sendonly", sendEncodings: [{}] });

@@ -11,6 +11,7 @@ import { Exchange, RUNNING_TICK_MS, STARTING_TICK_MS, Watchdog, inboundVideo, st
  * @typedef {object} WhepOptions
  * @property {string} url Where to post the offer: `/whep/{room}`.
  * @property {string} token Goes into the Authorization header.
+ * @property {boolean} ice Whether the server has ICE servers to tell of.
  * @property {(stream: MediaStream) => void} onStream Each connection brings a new stream; show it in place of the last.
  * @property {(state: ConnectionState, problem: unknown) => void} onState At every change, and at every failed try;
  *   `problem` is what was thrown, or null where nothing was.
@@ -98,7 +99,7 @@ class Session {
   constructor(options, onLive) {
     this.#options = options;
     this.#onLive = onLive;
-    this.#exchange = new Exchange(options.token);
+    this.#exchange = new Exchange(options.token, options.ice);
   }
 
   /**

@@ -6,7 +6,7 @@ In: `pictures/` of a run that `prepare --faces` made. Out: `face/` with the cut-
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -19,12 +19,23 @@ import typer
 from peer.perception.detector import FaceDetector
 from peer.perception.face_model import FaceModel
 from training.errors import TrainingFailed
-from training.face_check import EMPTY_FRAMES, VIEW_SIDES, empty_views, false_share, look_at, summary, threshold_of
+from training.face_check import (
+    EMPTY_FRAMES,
+    SCENES,
+    VIEW_SIDES,
+    answers,
+    best_threshold,
+    empty_views,
+    false_share,
+    look_at,
+    summary,
+)
 from training.face_export import CARD_NAME, MODEL_NAME, card_of, export, place
 from training.face_feed import SceneDataset, batches, box_map, clean_boxes, places_of, with_hard_ones
 from training.face_fit import REPORT_STEPS, fit
 from training.face_mattes import cut_mattes
 from training.face_network import FaceNetwork
+from training.face_scenes import Scene, SceneMaker
 from training.faces.crops import BoxMap
 from training.faces.pictures import BOXES_FILE, FOLDER, IMAGES_FILE, META_FILE, Pictures, load_pictures
 from training.faces.truth import TRUTH_FILE
@@ -39,8 +50,8 @@ MATTES_FILE, NETWORK_FILE, LOSSES_FILE = "mattes.npy", "network.pth", "losses.cs
 
 STEPS = 20_000
 BATCH = 32
-EMPTY_SEED = 1
-"""Of the empty frames that decide the threshold; those that are counted for the card come from the next one."""
+CHECK_SEED = 1
+"""Of the scenes and of the empty frames that the network is judged by."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +119,8 @@ def learn(config: FaceConfig, pictures: Pictures, boxes: BoxMap) -> FaceNetwork:
         raise TrainingFailed("expected rendered pictures in the part 'train', got none")
     mattes = folder / MATTES_FILE
     if config.force or not mattes.is_file():
-        cut_mattes(config.out / FOLDER / IMAGES_FILE, wanted, places.tolist(), mattes, jobs=config.jobs)
+        cut = [*places.tolist(), *places_of(pictures, "val").tolist()]
+        cut_mattes(config.out / FOLDER / IMAGES_FILE, wanted, cut, mattes, jobs=config.jobs)
     often = with_hard_ones(pictures, places.tolist())
     scenes = SceneDataset(config.out, mattes, wanted, often, count=config.steps * BATCH, seed=config.seed)
     losses: list[float] = []
@@ -146,11 +158,11 @@ def judge(config: FaceConfig, pictures: Pictures, boxes: BoxMap, train_images: i
     data = path.read_bytes()
     place(data, card_of(data, 1.0, {}), [config.folder])  # a peer's own code needs a card to run it
     model = FaceModel(path)
-    threshold = threshold_of([float(model.faces(view)[:, 0].max()) for view in empty_views(EMPTY_FRAMES, EMPTY_SEED)])
+    threshold = best_threshold(answers(model, scenes_of(config, pictures, boxes, "val")))
     place(data, card_of(data, threshold, {}), [config.folder])
     detector = FaceDetector(FaceModel(path))
     metrics = summary(look_at(detector, of_part(pictures, "test"), boxes, VIEW_SIDES))
-    metrics["false_share"] = false_share(detector, empty_views(EMPTY_FRAMES, EMPTY_SEED + 1))
+    metrics["false_share"] = false_share(detector, empty_views(EMPTY_FRAMES, CHECK_SEED))
     network = FaceNetwork()
     return card_of(
         data,
@@ -158,6 +170,7 @@ def judge(config: FaceConfig, pictures: Pictures, boxes: BoxMap, train_images: i
         {
             "trained_on": "rendered people, nobody real; scenes made of their pictures",
             "train_images": train_images,
+            "init": None if config.init is None else config.init.name,
             "scenes": config.steps * BATCH,
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
             "size_bytes": len(data),
@@ -166,6 +179,18 @@ def judge(config: FaceConfig, pictures: Pictures, boxes: BoxMap, train_images: i
             "versions": versions(),
         },
     )
+
+
+def scenes_of(config: FaceConfig, pictures: Pictures, boxes: BoxMap, part: Part) -> Iterator[Scene]:
+    """Scenes as in training, of people of another part."""
+    places = places_of(pictures, part)
+    if not len(places):
+        raise TrainingFailed(f"expected rendered pictures in the part {part!r}, got none")
+    mattes = np.load(config.folder / MATTES_FILE, mmap_mode="r")
+    maker = SceneMaker(pictures.images, mattes, clean_boxes(pictures, boxes), places.tolist())
+    random = np.random.default_rng(CHECK_SEED)
+    for _ in range(SCENES):
+        yield maker.make(int(random.choice(places)), random)
 
 
 def of_part(pictures: Pictures, part: Part) -> list[tuple[Any, np.ndarray[Any, np.dtype[np.uint8]]]]:

@@ -6,7 +6,6 @@ the box is on it (`training.faces.crops.BoxMap.holds`).
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,9 +16,10 @@ import numpy as np
 
 from peer.perception.crop import Pixels
 from peer.perception.detector import FaceDetector, choose
+from peer.perception.face_model import FaceModel
 from training.face_backdrops import backdrop
 from training.face_light import photographed, relit
-from training.face_scenes import HEIGHT, WIDTH
+from training.face_scenes import FACE, HEIGHT, WIDTH, Scene
 from training.faces.crops import VIEW_SIDE, BoxMap, StillDetector, find_face
 from training.faces.groups import tone
 from training.faces.truth import Mode, Truth
@@ -28,11 +28,13 @@ VIEW_SIDES = (128, 200, VIEW_SIDE, 560)
 """Pixels of the picture in the frame of 640x480: faces of about 80, 125, 240 and 350 pixels."""
 
 EMPTY_FRAMES = 2000
-FALSE_SHARE = 0.002
-"""Of frames without anybody, in which a face may be seen: one frame in a hundred seconds of a meeting."""
+SCENES = 2000
+"""Of the validation part, to choose the threshold by."""
 
-THRESHOLDS = (0.3, 0.9)
-"""What a threshold may be: below it, boxes are unsure of their place; above it, the dark and the turned are lost."""
+THRESHOLDS = tuple(round(float(one), 2) for one in np.arange(0.2, 0.81, 0.02))
+ON_FACE, OFF_FACE = 0.3, 0.8
+"""Shares of a face's side: an answer whose centre is nearer than the first is about it, one further away than the
+second is about something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +116,40 @@ def empty_views(count: int, seed: int) -> Iterable[Pixels]:
         yield photographed(random, relit(random, backdrop(random, WIDTH, HEIGHT)))
 
 
-def threshold_of(best: Sequence[float]) -> float:
-    """The lowest that lets through at most `FALSE_SHARE` of empty views, whose best scores are given."""
-    wanted = float(np.quantile(best, 1 - FALSE_SHARE))
-    return round(min(max(math.ceil(wanted * 100) / 100, THRESHOLDS[0]), THRESHOLDS[1]), 2)
+@dataclass(frozen=True)
+class Answers:
+    """A network's scores of many scenes. `faces`: the best one on each face to be found; `others`: the best one of
+    each scene that is about no face."""
+
+    faces: Sequence[float]
+    others: Sequence[float]
+
+
+def answers(model: FaceModel, scenes: Iterable[Scene]) -> Answers:
+    """What `model` says of scenes."""
+    faces: list[float] = []
+    others: list[float] = []
+    for scene in scenes:
+        rows = model.faces(scene.rgb)
+        off = np.ones(len(rows), np.bool_)
+        for x, y, side, kind in scene.faces:
+            away = np.hypot(rows[:, 1] - x, rows[:, 2] - y)
+            off &= away > OFF_FACE * side
+            if kind == FACE:
+                faces.append(float(rows[away <= ON_FACE * side, 0].max(initial=0.0)))
+        others.append(float(rows[off, 0].max(initial=0.0)))
+    return Answers(faces, others)
+
+
+def best_threshold(said: Answers) -> float:
+    """The one with the highest F1 of faces found and seen where there are none."""
+    faces, others = np.array(said.faces), np.array(said.others)
+
+    def f1(threshold: float) -> float:
+        found, false = int((faces >= threshold).sum()), int((others >= threshold).sum())
+        return 2 * found / (found + false + len(faces))
+
+    return max(THRESHOLDS, key=f1)
 
 
 def false_share(detector: FaceDetector, views: Iterable[Pixels]) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 from benchmarks.load_peer import EncodedTrack, LoadPeer
 from host.room import Room
 from signaling.codec import Vp8Encoder
+from signaling.ice import IceConfig
 from signaling.protocol import Label, Mood, Reason, encode
 from signaling.server import Links, RunningServer, ServeConfig, running
 from signaling.tokens import Role, TokenAuthority
@@ -72,7 +73,8 @@ class ColourPeer(LoadPeer):
 class Meeting:
     """One room on one port, with its peers; `stop` and `start` are a restart."""
 
-    def __init__(self) -> None:
+    def __init__(self, ice: IceConfig | None = None) -> None:
+        self._ice = ice or IceConfig()
         self._server = AsyncExitStack()
         self._http = aiohttp.ClientSession()
         self._peers: list[ColourPeer] = []
@@ -81,7 +83,7 @@ class Meeting:
 
     async def start(self, secret: str = SECRET) -> None:
         """Serve; after the first time on the same port."""
-        config = ServeConfig(secret=secret, port=self._port)
+        config = ServeConfig(secret=secret, port=self._port, ice=self._ice)
         self.running = await self._server.enter_async_context(running(config))
         self._port = self.running.port
 

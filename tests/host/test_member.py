@@ -20,7 +20,7 @@ class FakeSession:
     def __init__(self) -> None:
         self.sent: list[FromHost] = []
         self.key_requests = 0
-        self.receiver = SimpleNamespace(last_packet_s=None, need_key_frame=self.ask, losses=0)
+        self.receiver = SimpleNamespace(last_packet_s=None, need_key_frame=self.ask, frames=0, losses=0)
         self.id = f"session-{id(self)}"
         self.ever_connected = True
 

@@ -209,3 +209,16 @@ def test_h264_both_ways_is_only_received() -> None:
     parsed = parse_offer(offer(section(direction="sendrecv", codecs=("H264",))))
     require_publishing(parsed)
     assert (parsed.publishes, parsed.watches) == (0, None)
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        "1 1 udp 16777215 192.0.2.9 50000 typ relay raddr 0.0.0.0 rport 0",
+        "3 1 udp 8331263 192.0.2.9 50000 typ relay raddr 10.0.0.2 rport 9 generation 0 network-id 1 network-cost 10",
+        "1 1 udp 16777215 2001:db8::9 50000 typ relay raddr :: rport 0",
+    ],
+)
+async def test_a_participant_may_come_over_a_relay(candidate: str) -> None:
+    parsed = parse_offer(offer(section(candidates=(candidate,))))
+    assert f"a=candidate:{candidate}" in parsed.sdp.splitlines()

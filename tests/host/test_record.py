@@ -114,3 +114,12 @@ def test_a_listener_in_trouble_stops_nothing(caplog: pytest.LogCaptureFixture) -
     record.note("joined", attentive())
     assert list(record.history.snapshot().rows) == ["ana"]
     assert "could not tell of an event" in caplog.text
+
+
+def test_the_oldest_label_is_known_and_in_aggregate_mode_none_is(open_one: Told, closed_one: Told) -> None:
+    older, newer, quiet = attentive("ana"), attentive("ben"), live("chi")
+    assert older.mood is not None
+    people = [newer, older, quiet]
+    assert open_one.record.oldest_label_s(people) == older.mood.received_s
+    assert open_one.record.oldest_label_s([quiet]) is None
+    assert closed_one.record.oldest_label_s(people) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from fractions import Fraction
 
 import av
 import cv2
@@ -218,3 +219,31 @@ async def test_in_aggregate_mode_the_hosts_picture_is_drawn_without_labels(
     assert picture is not None
     assert picture.shape == (CONFIG.height, CONFIG.width + PANEL_PX, 3)
     assert studio.renderer.errors == 0
+
+
+async def test_another_rate_is_another_stream_whose_time_goes_on(studio: Studio) -> None:
+    track = studio.fanout.subscribe()
+    studio.renderer.start()
+    times = []
+    for rate in (30, 12, 30):
+        studio.renderer.rate = rate
+        async with asyncio.timeout(10):
+            packet = await track.recv()
+            while packet.time_base != Fraction(1, rate):
+                packet = await track.recv()
+            assert packet.is_keyframe
+            following = [packet, *[await track.recv() for _ in range(3)]]
+        assert all(p.time_base == Fraction(1, rate) for p in following)
+        assert all(p.pts is not None for p in following)
+        times += [float(p.pts * p.time_base) for p in following if p.pts is not None and p.time_base is not None]
+    assert times == sorted(set(times))
+    assert studio.renderer.errors == 0
+
+
+async def test_how_long_frames_take_is_counted(studio: Studio) -> None:
+    track = studio.fanout.subscribe()
+    studio.renderer.start()
+    await packets(track, 3)
+    _, composed = studio.renderer.compose_times.buckets()[-1]
+    _, encoded = studio.renderer.encode_times.buckets()[-1]
+    assert composed >= encoded >= 3

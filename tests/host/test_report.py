@@ -27,7 +27,7 @@ def test_an_entry_without_frames_has_no_video() -> None:
 
 def test_counters_add_a_session_and_leave_the_original_alone() -> None:
     member: Any = SimpleNamespace(
-        losses=3, inbox=SimpleNamespace(rejected=2), participant=live("ana"), count_losses=lambda: None
+        frames=7, losses=3, inbox=SimpleNamespace(rejected=2), participant=live("ana"), count_received=lambda: None
     )
     counters = Counters(joins=1)
     totals = counters.copy()

@@ -199,7 +199,7 @@ async def test_a_silent_peer_that_speaks_again_is_live_again(meeting: Meeting, m
 async def test_pongs_keep_a_participant_without_a_camera_live(
     meeting: Meeting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("host.room.PING_EVERY_S", 0.05)
+    monkeypatch.setattr("host.repeats.PING_EVERY_S", 0.05)
     ana, _ = await meeting.join("ana")
     assert ana.track is not None
     ana.track.running.clear()
@@ -252,7 +252,7 @@ async def test_tiles_and_what_to_send_change_with_the_number_of_people(meeting: 
 async def test_what_to_send_and_the_roster_are_repeated_in_case_they_got_lost(
     meeting: Meeting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("host.room.REPEAT_S", 0.05)
+    monkeypatch.setattr("host.repeats.REPEAT_S", 0.05)
     ana, _ = await meeting.join("ana")
     await until(lambda: len(ana.heard(Send)) > 3 and len(ana.heard(Roster)) > 3)
     assert len(set(ana.heard(Send))) == 1
@@ -281,7 +281,7 @@ async def test_a_room_does_not_overfill_when_many_come_at_once(
 
 
 async def test_a_full_room_turns_viewers_away(meeting: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("host.room.MAX_VIEWERS", 1)
+    monkeypatch.setattr("host.audience.MAX_VIEWERS", 1)
     _, session = await meeting.watch()
     with pytest.raises(RoomFull, match="at most 1 viewers"):
         await meeting.watch()
@@ -305,7 +305,7 @@ async def test_sessions_that_never_connect_are_given_up(meeting: Meeting, monkey
     await meeting.publish("ana", FakePeer())
     assert meeting.state("ana") == "connecting"
     await until(lambda: meeting.room.owner_of(session) is None and meeting.state("ana") is None)
-    await until(lambda: not meeting.room._closing_tasks)
+    await until(lambda: not meeting.room._closing)
     assert meeting.room.fanout.viewers == 0
 
 

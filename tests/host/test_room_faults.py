@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
 
 from host.room import Room
-from host.session import close_all
 from signaling.protocol import Bye, Label, Welcome
 from tests.fake_peer import FakePeer, until
 from tests.host.conftest import GRID, Meeting
@@ -90,7 +88,7 @@ async def test_a_personal_token_is_renewed_while_somebody_stays(
     ana, _ = await meeting.join("ana")
     await ana.hear(Welcome)
     before = len(ana.heard(Welcome))
-    monkeypatch.setattr("host.room.RENEW_EVERY_S", 0.0)
+    monkeypatch.setattr("host.repeats.RENEW_EVERY_S", 0.0)
     await until(lambda: len(ana.heard(Welcome)) > before)
 
 
@@ -120,18 +118,3 @@ async def test_a_tick_that_fails_is_not_the_last_one(
     ana, _ = await meeting.join("ana")
     await ana.close()
     await until(lambda: meeting.state("ana") == "stale")
-
-
-async def test_a_session_that_does_not_close_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    forever = asyncio.Event()
-
-    class Stuck:
-        async def close(self) -> None:
-            await forever.wait()
-
-    monkeypatch.setattr("host.session.CLOSE_PATIENCE_S", 0.05)
-    stuck: Any = Stuck()
-    async with asyncio.timeout(5):
-        await close_all([stuck])
-    forever.set()
-    await asyncio.sleep(0)

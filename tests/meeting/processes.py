@@ -7,7 +7,7 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,14 @@ Event = dict[str, Any]
 
 
 class Command:
-    """One `edgeattend` process; its events are kept, and can be waited for."""
+    """One `edgeattend` process; its events are kept, and can be waited for.
 
-    def __init__(self, *arguments: str) -> None:
+    `within`: a command line in front of it, such as one that enters a namespace; it must become the process itself.
+    """
+
+    def __init__(self, *arguments: str, within: Sequence[str] = (), module: str = "edgeattend") -> None:
         self.arguments = arguments
+        self._command = (*within, sys.executable, "-W", "error", "-m", module, *arguments)
         self.events: list[Event] = []
         self.stderr = ""
         self._came = asyncio.Condition()
@@ -32,7 +36,7 @@ class Command:
 
     async def start(self) -> None:
         self.process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-W", "error", "-m", "edgeattend", *self.arguments),
+            *self._command,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd=ROOT,
@@ -79,31 +83,50 @@ class Command:
 
 
 class Meeting:
-    """A server process and what a test asks of it."""
+    """A server process and what a test asks of it.
 
-    def __init__(self, secret_file: Path, http: aiohttp.ClientSession) -> None:
+    `within` and `module`: as for `Command`; `http` has to reach the server from there. `options`: more for `serve`.
+    """
+
+    def __init__(
+        self,
+        secret_file: Path,
+        http: aiohttp.ClientSession,
+        *,
+        bind: str = "127.0.0.1",
+        within: Sequence[str] = (),
+        module: str = "edgeattend",
+        options: Sequence[str] = (),
+    ) -> None:
         self._secret_file = secret_file
+        self._options = options
         self._http = http
+        self._bind, self._within, self._module = bind, within, module
         self._commands: list[Command] = []
         self.port = 0
 
     async def open(self) -> None:
         """Start the server; again after `server.end()`, on the same port and with the same secret."""
-        options = ("--port", str(self.port), "--secret-file", str(self._secret_file), "--json")
-        self.server = await self.run("serve", *options)
+        options = ["--bind", self._bind, "--port", str(self.port), "--secret-file", str(self._secret_file), "--json"]
+        if self._bind != "127.0.0.1":
+            options.append("--insecure")
+        self.server = await self.run("serve", *options, *self._options)
         self.ready = await self.server.event("ready")
         self.origin = self.ready["participant_url"].split("/r/")[0]
         self.port = int(self.origin.rsplit(":", 1)[1])
 
-    async def run(self, *arguments: str) -> Command:
-        command = Command(*arguments)
+    async def run(self, *arguments: str, within: Sequence[str] | None = None) -> Command:
+        """One more command, where the server is unless `within` says otherwise."""
+        command = Command(*arguments, within=self._within if within is None else within, module=self._module)
         await command.start()
         self._commands.append(command)
         return command
 
-    async def join(self, name: str, source: str = str(CLIPS / "ana.mp4"), *options: str) -> Command:
+    async def join(
+        self, name: str, source: str = str(CLIPS / "ana.mp4"), *options: str, within: Sequence[str] | None = None
+    ) -> Command:
         url = self.ready["participant_url"]
-        return await self.run("join", url, "--name", name, "--source", source, "--json", *options)
+        return await self.run("join", url, "--name", name, "--source", source, "--json", *options, within=within)
 
     async def status(self) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.ready['tokens']['host']}"}
@@ -114,7 +137,7 @@ class Meeting:
 
     async def person(self, name: str, holds: Callable[[dict[str, Any]], Any], timeout_s: float = 30) -> dict[str, Any]:
         """The entry of `name` in the status as soon as `holds` is true of it."""
-        entry = None
+        entry: dict[str, Any] | None = None
         try:
             async with asyncio.timeout(timeout_s):
                 while True:

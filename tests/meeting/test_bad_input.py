@@ -54,7 +54,8 @@ async def test_port_in_use() -> None:
         (("--ttl", "soon"), "expected a duration"),
         (("--tls-cert", "x.pem"), "expected a TLS certificate and its key together"),
         (("--secret", "short"), "expected a secret of at least 32 characters, got 5"),
-        (("--bind", "203.0.113.7"), "expected an address of this machine"),
+        (("--bind", "203.0.113.7", "--insecure"), "expected an address of this machine"),
+        (("--bind", "0.0.0.0"), "expected serve --tls, serve --tls-cert with --tls-key, or --insecure"),
     ],
 )
 async def test_option_of_serve_that_cannot_work(options: tuple[str, ...], words: str) -> None:

@@ -84,7 +84,8 @@ async def test_ctrl_c_ends_the_server_cleanly(room: Meeting) -> None:
     await room.person("Ana", live_with_label)
     async with asyncio.timeout(10):
         assert await room.server.end(signal.SIGINT) == 0
-    assert room.server.stderr == ""
+    said = room.server.stderr.splitlines()
+    assert [line for line in said if "headroom: " not in line] == []  # a busy machine may have to be said
     await ana.event("disconnected")
     assert await ana.end(signal.SIGTERM) == 0
 

@@ -71,7 +71,7 @@ async def watched(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def routes(client: Client) -> list[str]:
     """Every address of the room that can be read."""
-    app = make_app(client.server.directory, AUTHORITY)
+    app = make_app(client.server.directory, AUTHORITY, CONFIG)
     paths = {route.resource.canonical for route in app.router.routes() if route.method == "GET" and route.resource}
     return sorted(path.replace("{room}", "main") for path in paths if "static" not in path and "mjpg" not in path)
 

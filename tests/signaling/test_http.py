@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from typing import Any
 
+import aiohttp
 import pytest
 
 from signaling.http import MAX_BODY_BYTES, SECURITY_HEADERS
+from signaling.protocol import Label, Welcome
+from signaling.server import running
+from signaling.tokens import Role
+from tests.fake_peer import until
 from tests.host.offers import CHANNEL, GRID, offer, section
-from tests.signaling.conftest import Client
+from tests.signaling.conftest import AUTHORITY, CONFIG, Client
 
 SDP = {"Content-Type": "application/sdp"}
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -143,6 +149,20 @@ async def test_every_answer_protects_whoever_reads_it(
             assert response.headers[name] == value
 
 
+@pytest.mark.parametrize(
+    ("strict", "host", "told"),
+    [(True, "meet.example", True), (True, "localhost", False), (False, "meet.example", False)],
+)
+async def test_browsers_are_told_to_come_by_https_alone_where_the_certificate_was_given(
+    strict: bool, host: str, told: bool
+) -> None:
+    config = dataclasses.replace(CONFIG, strict_transport=strict)
+    async with running(config) as server, aiohttp.ClientSession() as http:
+        for path in ("/healthz", "/r/main", "/static/room.js"):
+            async with Client(server, http).request("GET", path, headers={"Host": host}) as response:
+                assert (response.headers.get("Strict-Transport-Security") == "max-age=31536000") is told
+
+
 def test_the_policy_allows_no_script_but_our_own() -> None:
     policy = SECURITY_HEADERS["Content-Security-Policy"]
     assert "default-src 'none'" in policy
@@ -166,14 +186,41 @@ async def test_a_bug_of_ours_shows_no_internals_and_the_server_goes_on(
     assert await client.json("/healthz")
 
 
-async def test_no_token_is_ever_logged(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_token_of_a_whole_meeting_is_logged_told_or_sent_back(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    token = client.tokens["host"]
-    for path in ("/r/main/status", "/r/other/status", "/nothing"):
-        async with client.request("GET", f"{path}?token={token}") as response:
-            await response.read()
-    assert await client.error("GET", "/r/main/status", token + "x") == (401, "token_invalid")
-    assert token not in caplog.text
+    events: list[Any] = []
+    async with (
+        running(CONFIG, lambda room, event: events.append((room, event))) as server,
+        aiohttp.ClientSession() as http,
+    ):
+        client = Client(server, http)
+        answers = []
+        ana, joined = await client.join()
+        await client.watch()
+        ana.mood(Label.ATTENTIVE)
+        personal = joined.headers["X-EdgeAttend-Resume"]
+        welcome = await ana.hear(Welcome)
+        tokens = {*client.tokens.values(), personal, welcome.resume, AUTHORITY.issue(Role.HOST, "other")}
+        for token in tokens:
+            for path in ("/r/main", "/r/main/host", "/r/main/status", "/r/main/me", "/whip/main", "/nothing"):
+                for accept in ("text/html", "application/json"):
+                    async with client.request("GET", f"{path}?token={token}", headers={"Accept": accept}) as response:
+                        answers.append(await response.text())
+                    async with client.request("GET", f"{path}?token={token}x", headers={"Accept": accept}) as response:
+                        answers.append(await response.text())
+            for method, path in (("POST", f"/whip/main?name={token}"), ("DELETE", f"/sessions/{token}")):
+                async with client.request(method, path, token, data="no offer", headers=SDP) as response:
+                    answers.append(await response.text())
+        async with client.request("DELETE", f"/r/main/participants/{welcome.participant}", "host"):
+            await until(lambda: not client.room.participants())
+        for peer in client.peers:
+            await peer.close()
+    assert {kind for _, event in events if (kind := event["event"])} >= {"joined", "label", "left"}
+    for token in tokens:
+        signature = token.rpartition(".")[2]
+        assert signature not in "".join(answers)
+        assert signature not in caplog.text
+        assert signature not in repr(events)
 
 
 async def test_a_name_is_escaped_in_the_page_of_an_error(client: Client) -> None:
@@ -182,15 +229,32 @@ async def test_a_name_is_escaped_in_the_page_of_an_error(client: Client) -> None
         assert "<script>alert" not in await response.text()
 
 
-async def test_what_is_no_http_is_refused_and_keeps_its_token_out_of_the_log(
-    client: Client, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /r/main?token=eyJsecret x HTTP/1.1\r\nHost: x",
+        b"GET /r/main HTTP/1.1\r\nHost: x\r\nAuthorization Bearer eyJsecret",
+        b"GET /r/main HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer eyJsecret\x00",
+        b"GET http://[eyJsecret/ HTTP/1.1\r\nHost: x",
+        b"eyJsecret",
+        b"POST /whip/main HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: eyJsecret, chunked",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03eyJsecret",
+    ],
+)
+async def test_what_is_no_http_is_refused_and_its_token_neither_logged_nor_sent_back(
+    client: Client, caplog: pytest.LogCaptureFixture, head: bytes
 ) -> None:
+    caplog.set_level(logging.DEBUG)
     reader, writer = await asyncio.open_connection("127.0.0.1", client.server.port)
-    writer.write(b"GET /r/main?token=eyJsecret x HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert b" 400 " in await reader.readline()
+    writer.write(head + b"\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 15)
     writer.close()
     await writer.wait_closed()
-    assert "eyJsecret" not in caplog.text
+    assert b" 400 " in answer.splitlines()[0]
+    assert b'"code":"bad_request"' in answer
+    assert b"nosniff" in answer
+    assert b"secret" not in answer
+    assert "secret" not in caplog.text
 
 
 async def test_a_token_in_the_address_of_a_post_is_told_where_it_belongs(client: Client) -> None:

@@ -369,6 +369,17 @@ def test_a_packet_is_packetised_once_for_all_its_senders() -> None:
         assert timestamp == number * FRAME_TICKS
 
 
+def test_a_packet_of_another_rate_is_not_taken_for_an_older_one() -> None:
+    packer = rtc.Vp8Packer()
+    payloads = []
+    for rate in (15, 12):
+        packet: av.Packet[Any] = av.Packet(vp8([moving(64, 48, rate)])[0])
+        packet.pts, packet.time_base = 60, Fraction(1, rate)
+        payloads.append(packer.pack(packet))
+    assert [timestamp for _, timestamp in payloads] == [4 * 90_000, 5 * 90_000]
+    assert payloads[0][0] != payloads[1][0]
+
+
 async def test_connections_share_one_certificate() -> None:
     certificate = rtc.Certificate.generateCertificate()
     fingerprints = set()

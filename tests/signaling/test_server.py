@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from host.renderer import GridConfig
 from signaling.errors import ConfigInvalid, PortTaken
+from signaling.limits import RequestLimits
 from signaling.protocol import Bye
 from signaling.server import OwnTile, RunningServer, ServeConfig, running, serve
 from signaling.tokens import Role
@@ -78,8 +79,13 @@ def make_certificate(folder: Path, days: int = 30) -> tuple[Path, Path]:
         ({"grid": GridConfig(4096, 2160)}, "from 320x180 to 1280x720"),
         ({"grid": GridConfig(fps=0)}, "1 to 30 frames/s"),
         ({"secret": "short"}, "at least 32 characters"),
-        ({"bind": "256.1.1.1"}, "an address of this machine"),
-        ({"bind": "198.51.100.7"}, "an address of this machine"),
+        ({"bind": "256.1.1.1", "insecure": True}, "an address of this machine"),
+        ({"bind": "198.51.100.7", "insecure": True}, "an address of this machine"),
+        ({"bind": "198.51.100.7"}, "serve --tls, serve --tls-cert with --tls-key, or --insecure, to listen on"),
+        ({"bind": "0.0.0.0"}, "--insecure"),
+        ({"bind": "::"}, "--insecure"),
+        ({"bind": ""}, "--insecure"),
+        ({"limits": RequestLimits(proxy="nginx")}, "the address of a proxy to trust, such as 127.0.0.1, got .nginx."),
         ({"tls_cert": Path("cert.pem")}, "certificate and its key together"),
         ({"tls_key": Path("key.pem")}, "certificate and its key together"),
         ({"tls_cert": Path("/nowhere.pem"), "tls_key": Path("/nowhere.key")}, "a PEM certificate"),
@@ -137,7 +143,7 @@ async def test_links_name_the_address_that_is_listened_on(bind: str, host: str) 
 
 
 async def test_a_server_on_every_address_names_one_that_others_can_reach() -> None:
-    async with running(config(bind="0.0.0.0")) as server:
+    async with running(config(bind="0.0.0.0", insecure=True)) as server:
         host = urlsplit(server.links[0].viewer_url).hostname
         assert host not in (None, "0.0.0.0")
         async with aiohttp.ClientSession() as http, http.get(f"http://{host}:{server.port}/healthz") as response:

@@ -136,7 +136,7 @@ async def test_a_full_room_says_when_to_try_again(
     client: Client, monkeypatch: pytest.MonkeyPatch, path: str, direction: str
 ) -> None:
     monkeypatch.setattr("host.room.MAX_PARTICIPANTS", 0)
-    monkeypatch.setattr("host.room.MAX_VIEWERS", 0)
+    monkeypatch.setattr("host.audience.MAX_VIEWERS", 0)
     response = await client.post_offer(path, await real_offer(direction))
     assert response.status == 503
     assert int(response.headers["Retry-After"]) > 0
