@@ -141,7 +141,7 @@ class Meeting:
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
-                    people = (await self.status())["participants"]
+                    people: list[dict[str, Any]] = (await self.status())["participants"]
                     entry = next((p for p in people if p["name"] == name), None)
                     if entry is not None and holds(entry):
                         return entry

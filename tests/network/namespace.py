@@ -35,7 +35,7 @@ def why_not() -> str | None:
     """Why there can be no namespaces here, for a person; None if there can."""
     if not hasattr(socket, "AF_PACKET"):
         return "needs Linux: network namespaces"
-    missing = [command for command in ("ip", "nsenter") if shutil.which(command) is None]
+    missing = [command for command in ("ip", "nsenter", "setpriv") if shutil.which(command) is None]
     if missing:
         return f"needs {' and '.join(missing)} (Debian: apt install iproute2 util-linux), not found"
     if not os.access(TUN_DEVICE, os.R_OK | os.W_OK):
@@ -67,8 +67,9 @@ class Namespace:
 
     @property
     def prefix(self) -> tuple[str, ...]:
-        """In front of a command line: runs it in here, as the same process."""
-        return ("nsenter", f"--net=/proc/{os.getpid()}/fd/{self._fd}", "--")
+        """In front of a command line: runs it in here, as the same process, and no longer than its parent."""
+        enter = ("nsenter", f"--net=/proc/{os.getpid()}/fd/{self._fd}", "--")
+        return (*enter, "setpriv", "--pdeathsig", "KILL", "--")
 
     def socket(self, family: int, kind: int, protocol: int) -> socket.socket:
         """A socket of this process in there."""
