@@ -37,6 +37,12 @@ CAMERA = (640, 480)
 CAMERA_KBPS = 600
 CLIP_FRAMES = 30
 JOIN_S = 20.0
+CONNECT_S = 10.0
+"""As our own participants: then they try again."""
+
+LEAST_S = 0.5
+"""Between two looks: less says nothing of a rate."""
+
 
 Door = tuple[str, str, str]
 """A room's WHIP address, its WHEP address, and a participant's token."""
@@ -171,6 +177,8 @@ class Crowd:
         """How many are inside, how often one came back, and what each received per second since the last time."""
         now_s, found = time.monotonic(), []
         for guest in self._guests:
+            if guest.counted_s is not None and now_s - guest.counted_s < LEAST_S:
+                continue
             if guest.counted_s is not None:
                 found.append((guest.peer.grid_frames - guest.frames) / (now_s - guest.counted_s))
             if guest.peer.grid_frames:
@@ -184,7 +192,8 @@ class Crowd:
             while True:
                 await asyncio.sleep(0.5)
                 for guest in list(self._guests):
-                    if guest.peer.lost:
+                    waited_s = time.monotonic() - guest.peer.posted_s
+                    if guest.peer.lost or (not guest.peer.grid_frames and waited_s > CONNECT_S):
                         await self._come_back(guest)
                         continue
                     asked = guest.peer.asked

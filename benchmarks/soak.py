@@ -47,8 +47,8 @@ MOST_AT_ONCE = 10
 
 STAY_S = (1.0, 12.0)
 JOIN_S = 30.0
-WARM_UP = 0.2
-"""Part of the time in which fonts, caches and libraries fill up."""
+WARM_UP, WARM_UP_S = 0.2, 120.0
+"""Part of the time in which fonts, caches and libraries fill up, and what it takes at least (half of a short run)."""
 
 MOST_GROWTH_MIB_PER_H = 30.0
 """The history alone takes some: a row per change of label, up to 50,000."""
@@ -248,7 +248,9 @@ def line(sample: Sample) -> str:
 
 def parts(samples: list[Sample]) -> dict[str, Sample]:
     """Medians of the beginning (after the warm-up), the middle and the end."""
-    settled = [sample for sample in samples if sample.at_s >= WARM_UP * samples[-1].at_s]
+    total_s = samples[-1].at_s
+    warm_s = max(WARM_UP * total_s, min(WARM_UP_S, total_s / 2))
+    settled = [sample for sample in samples if sample.at_s >= warm_s]
     third = max(1, len(settled) // 3)
     return {
         "start": _middle(settled[:third]),

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from signaling.errors import BadRequest
+
 
 @dataclass(frozen=True, slots=True)
 class Admission:
     """`participant` names the tile, `renew` makes a personal token that takes it back, `owner` is the id of the token
     they came with, which may also end the session; `returning` if that is a personal one: they were here before;
-    `address` is where they come from, for nothing but to tell a crowd of one from many."""
+    `address` is where they come from, for nothing but to tell a crowd of one from many.
+
+    `waits`: whether they still wait for the answer. An offer that was given up may arrive late, after a cut: it must
+    not take the tile from the session that came after it.
+    """
 
     participant: str
     name: str
@@ -18,3 +24,9 @@ class Admission:
     owner: str
     returning: bool = False
     address: str = ""
+    waits: Callable[[], bool] = lambda: True
+
+    def check_waiting(self) -> None:
+        """Raise `BadRequest`, which nobody hears, when nobody waits."""
+        if not self.waits():
+            raise BadRequest("expected somebody who waits for the answer, and nobody does any more")

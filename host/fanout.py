@@ -11,6 +11,7 @@ import av
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
+from host.rendition import RenditionChooser
 from signaling import rtc
 
 MAX_QUEUED_PACKETS = 15
@@ -36,12 +37,27 @@ class GridTrack(MediaStreamTrack):
 
     def __init__(self, fanout: Fanout) -> None:
         super().__init__()
-        self._fanout = fanout
+        self._home = self._fanout = fanout
         self._queue: deque[Packet] = deque()
         self._ready = asyncio.Event()
         self._started = False
         self._needs_key = True
+        self._chooser = RenditionChooser()
         self.dropped = 0
+
+    def estimate(self, bits_per_s: int) -> None:
+        """This viewer believes that this much gets through: change to the rendition that fits."""
+        if self._home.small is not None and self._chooser.estimate(bits_per_s, time.monotonic()):
+            self._move(self._home.small if self._chooser.small else self._home)
+
+    def _move(self, fanout: Fanout) -> None:
+        """Get `fanout`'s packets, from its next key frame on."""
+        self._fanout.unsubscribe(self)
+        self.dropped = 0
+        self._queue.clear()
+        self._needs_key = True
+        self._fanout = fanout
+        fanout.adopt(self)
 
     def offer(self, packet: Packet) -> None:
         """Queue `packet`, unless this viewer is not connected yet or has to wait for a key frame."""
@@ -62,6 +78,10 @@ class GridTrack(MediaStreamTrack):
         self._queue.append(packet)
         self._ready.set()
 
+    def request_key_frame(self) -> None:
+        """This viewer lost the picture (PLI, FIR)."""
+        self._fanout.request_key_frame()
+
     async def recv(self) -> Packet:
         """The next packet; waits for one. The first call, when the connection stands, asks for a key frame."""
         if not self._started:
@@ -73,7 +93,9 @@ class GridTrack(MediaStreamTrack):
             self._ready.clear()
             await self._ready.wait()
         self._fanout.sent += 1
-        return self._queue.popleft()
+        packet = self._queue.popleft()
+        self._chooser.sent(packet.size, time.monotonic())
+        return packet
 
     def stop(self) -> None:
         """End this viewer's stream."""
@@ -86,8 +108,10 @@ class GridTrack(MediaStreamTrack):
 class Fanout:
     """Everybody who watches one rendition of the grid. Event loop only, but for `take_key_request`."""
 
-    def __init__(self) -> None:
-        self.packer = rtc.Vp8Packer()
+    def __init__(self, small: Fanout | None = None) -> None:
+        """`small`: a rendition for viewers whose network does not carry this one."""
+        self.small = small
+        self.packer: rtc.Vp8Packer = rtc.Vp8Packer(None if small is None else small.packer)
         self._tracks: set[GridTrack] = set()
         self._starts = self._starts_served = 0
         self._requests_served = 0
@@ -95,19 +119,29 @@ class Fanout:
         self.key_frames = 0
         self.key_requests = 0
         self.sent = 0
-        """Frames that went out, one for each viewer who got it."""
+        """Frames of this very rendition, one for each viewer who got it."""
         self.dropped = 0
 
     @property
     def viewers(self) -> int:
-        """How many tracks receive the stream."""
-        return len(self._tracks)
+        """How many tracks receive the stream, in either rendition."""
+        return len(self._tracks) + (0 if self.small is None else self.small.viewers)
+
+    @property
+    def watched(self) -> bool:
+        """Whether anybody receives this very rendition."""
+        return bool(self._tracks)
 
     def subscribe(self) -> GridTrack:
         """A new viewer's track."""
         track = GridTrack(self)
         self._tracks.add(track)
         return track
+
+    def adopt(self, track: GridTrack) -> None:
+        """A viewer comes over from another rendition: the next frame is a key frame."""
+        self._tracks.add(track)
+        self.viewer_started()
 
     def unsubscribe(self, track: GridTrack) -> None:
         """Forget a viewer; `GridTrack.stop` calls it."""
@@ -117,6 +151,7 @@ class Fanout:
 
     def publish(self, packet: Packet) -> None:
         """Hand one packet to every viewer."""
+        self.packer.put(packet)
         for track in self._tracks:
             track.offer(packet)
 
@@ -141,11 +176,18 @@ class Fanout:
             self.key_frames += 1
         return due
 
+    def frames_sent(self) -> int:
+        """Frames that went out in either rendition, one for each viewer who got it."""
+        return self.sent + (0 if self.small is None else self.small.frames_sent())
+
     def queue_drops(self) -> int:
         """Packets that viewers never got because they were too far behind."""
-        return self.dropped + sum(track.dropped for track in self._tracks)
+        others = 0 if self.small is None else self.small.queue_drops()
+        return self.dropped + sum(track.dropped for track in self._tracks) + others
 
     def close(self) -> None:
         """End every viewer's stream."""
         for track in list(self._tracks):
             track.stop()
+        if self.small is not None:
+            self.small.close()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from statistics import median
 
 import cv2
+import numpy as np
 
 from host.annotated import AnnotatedView, draw_aggregate, draw_annotated, encode_jpeg
 from host.compositor import Compositor, Scene
@@ -27,6 +28,15 @@ MAX_UNPUBLISHED = 15
 """Packets on their way to the event loop: when it is a second behind, frames are skipped, not queued."""
 
 STATS_FRAMES = 64
+
+SMALL_EVERY = 2
+"""Frames of the grid for one of the small rendition."""
+
+SMALL_SCALE = 2.0
+"""Its sides: 640x360 of 1280x720."""
+
+SMALL_KBPS = 180
+"""With the headers and what a participant sends, this fits into 300 kbit/s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,8 @@ class Renderer:
         self._compose_s: deque[float] = deque(maxlen=STATS_FRAMES)
         self._encode_s: deque[float] = deque(maxlen=STATS_FRAMES)
         self._ticks: deque[float] = deque(maxlen=STATS_FRAMES)
+        self._small_encoder: Vp8Encoder | None = None
+        self._small_number = -1
         self.compose_times = Histogram()
         self.encode_times = Histogram()
         self.frames = 0
@@ -126,11 +138,12 @@ class Renderer:
         self._ticks.append(time.monotonic())
         self._compose_s.append(composed - began)
         self.compose_times.observe(composed - began)
-        if self._fanout.viewers and self._handed_over - self._published < MAX_UNPUBLISHED:
+        if self._fanout.watched and self._handed_over - self._published < MAX_UNPUBLISHED:
             encoder = self._encode(encoder or self._new_encoder(fps), planes, number)
             encoded_s = time.perf_counter() - composed
             self._encode_s.append(encoded_s)
             self.encode_times.observe(encoded_s)
+        self._encode_small(planes, number, fps)
         if self._annotated.watchers and time.monotonic() >= self._annotated_due_s:
             self._annotated_due_s = time.monotonic() + 0.9 / ANNOTATED_FPS  # a tick early beats a tick late
             self._annotate(planes, scene, clock)
@@ -165,18 +178,57 @@ class Renderer:
         packet = encoder.encode(planes, number, key_frame=key_frame)
         if packet is not None:
             self._handed_over += 1
-            self._hand_over(lambda: self._publish(packet))
+            self._hand_over(lambda: self._publish(packet, self._fanout))
         return encoder
 
-    def _publish(self, packet: Packet) -> None:
+    def _encode_small(self, planes: Planes, number: int, fps: int) -> None:
+        """The small rendition of every `SMALL_EVERY`-th frame, while somebody receives it."""
+        fanout = self._fanout.small
+        if fanout is None or not fanout.watched:
+            self._small_encoder = None
+            return
+        if number // SMALL_EVERY == self._small_number or self._handed_over - self._published >= MAX_UNPUBLISHED:
+            return
+        self._small_number = number // SMALL_EVERY
+        if self._small_encoder is None or self._small_encoder.fps != fps:
+            width, height = (int(side / SMALL_SCALE / 2) * 2 for side in (self._config.width, self._config.height))
+            # The full rendition's time base, whose numbers these are too: a viewer's clock goes on across a change.
+            self._small_encoder = Vp8Encoder(width, height, fps, SMALL_KBPS)
+        encoder = self._small_encoder
+        key_frame = fanout.take_key_request()
+        small = shrink(planes, self._config.width, self._config.height, encoder.width, encoder.height)
+        packet = encoder.encode(small, number, key_frame=key_frame)
+        if packet is not None:
+            self._handed_over += 1
+            self._hand_over(lambda: self._publish(packet, fanout))
+
+    def _publish(self, packet: Packet, fanout: Fanout) -> None:
         self._published += 1
-        self._fanout.publish(packet)
+        fanout.publish(packet)
 
     def _hand_over(self, callback: Callable[[], None]) -> None:
         try:
             self._loop.call_soon_threadsafe(callback)
         except RuntimeError:  # the loop closed under us: the process is ending
             self._stop.set()
+
+
+def shrink(planes: Planes, width: int, height: int, to_width: int, to_height: int) -> Planes:
+    """I420 `planes` of `width` x `height` at another size, plane by plane; all sides are even."""
+    out = np.empty((to_height * 3 // 2, to_width), np.uint8)
+    sizes = ((height, width, to_height, to_width), *((height // 2, width // 2, to_height // 2, to_width // 2),) * 2)
+    have, made = planes.reshape(-1), out.reshape(-1)
+    at, put = 0, 0
+    for rows, columns, to_rows, to_columns in sizes:
+        plane = have[at : at + rows * columns].reshape(rows, columns)
+        cv2.resize(
+            plane,
+            (to_columns, to_rows),
+            made[put : put + to_rows * to_columns].reshape(to_rows, to_columns),
+            interpolation=cv2.INTER_AREA,
+        )
+        at, put = at + rows * columns, put + to_rows * to_columns
+    return out
 
 
 def check_grid(config: GridConfig) -> str | None:

@@ -30,7 +30,15 @@ from host.report import Counters
 from host.sendsize import aspect, wanted
 from host.session import Session
 from host.text import prepare
-from signaling.errors import Draining, ModeFixed, Overloaded, ParticipantRemoved, ParticipantUnknown, SessionUnknown
+from signaling.errors import (
+    Draining,
+    EdgeAttendError,
+    ModeFixed,
+    Overloaded,
+    ParticipantRemoved,
+    ParticipantUnknown,
+    SessionUnknown,
+)
 from signaling.protocol import (
     VERSION,
     Bye,
@@ -70,7 +78,7 @@ class Room:
         self.name = name
         self.title = name
         self.grid = grid
-        self.fanout = Fanout()
+        self.fanout = Fanout(small=Fanout())
         self.annotated = AnnotatedView()
         self.record = Record(mode, on_event)
         self.counters = Counters()
@@ -128,13 +136,14 @@ class Room:
             member.participant.hear(time.monotonic())  # who knocks is not gone while we answer
             session = Session(self._endpoint, self.fanout, member)
             answer = await session.answer(offer, publish=True)
-            if self.draining:
-                await session.close()
+            try:  # much may have changed while we answered
                 self._check_open(returning=True)
-            if member.participant.state is ParticipantState.GONE:  # removed, or left, meanwhile: a newcomer then
-                if admission.participant in self._removed:
-                    await session.close()
-                    self.check_not_removed(admission.participant)
+                self.check_not_removed(admission.participant)
+                admission.check_waiting()
+            except EdgeAttendError:
+                await session.close()
+                raise
+            if member.participant.state is ParticipantState.GONE:  # they left meanwhile: a newcomer then
                 member = self._new_member(admission)
                 session.hear_with(member)
             if admission.participant not in self._members:

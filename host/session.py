@@ -95,7 +95,9 @@ class Session:
             self._track = self._fanout.subscribe()
             transceiver.sender.replaceTrack(self._track)
             rtc.share_packer(transceiver.sender, self._fanout.packer)
-            rtc.on_key_frame_request(transceiver.sender, self._fanout.request_key_frame)
+            rtc.on_key_frame_request(transceiver.sender, self._track.request_key_frame)
+            rtc.on_bitrate_estimate(transceiver.sender, self._track.estimate)
+            rtc.limit_retransmissions(transceiver.sender)
         elif receives:
             transceiver.setCodecPreferences(rtc.codec_capabilities(*RECEIVED_CODECS))
         if receives:

@@ -102,6 +102,7 @@ class MeetingSession:
         ours.setCodecPreferences(vp8)
         rtc.on_key_frame_request(ours.sender, self._track.frames.ask_key_frame)
         rtc.on_bitrate_estimate(ours.sender, self._track.frames.estimate)
+        rtc.limit_retransmissions(ours.sender)
         grid = connection.addTransceiver("video", direction="recvonly")
         grid.setCodecPreferences(vp8)
         self._receiver = rtc.FrameReceiver(grid, self._events.on_grid_frame)

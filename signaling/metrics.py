@@ -91,7 +91,7 @@ class RoomCollector(Collector):
             totals, name = room.totals(), [room.name]
             frames.add_metric(name, room.renderer.frames)
             skipped.add_metric(name, room.renderer.skipped)
-            sent.add_metric(name, room.fanout.sent)
+            sent.add_metric(name, room.fanout.frames_sent())
             errors.add_metric(name, room.renderer.errors)
             key_frames.add_metric(name, room.fanout.key_frames)
             key_requests.add_metric(name, room.fanout.key_requests)

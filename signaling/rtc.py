@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partialmethod
 from typing import Any
 
@@ -196,24 +195,53 @@ class Vp8Packer:
     packet stays the sender's own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, other: Vp8Packer | None = None) -> None:
+        """`other`: of another rendition of the same pictures, whose packets this one takes too."""
         self._encoder = AiortcVp8Encoder()
-        self._packed: dict[tuple[int | None, Fraction | None], tuple[list[bytes], int]] = {}
+        self._other = other
+        self._packed: dict[int, tuple[av.Packet[Any], tuple[list[bytes], int]]] = {}
+        """By identity, which is a packet's own as long as it is held here."""
+
+    def put(self, packet: av.Packet[Any]) -> None:
+        """The stream goes on with `packet`."""
+        self._packed[id(packet)] = packet, self._encoder.pack(packet)
+        if len(self._packed) > PACKED_FRAMES:
+            del self._packed[next(iter(self._packed))]
 
     def pack(self, packet: av.Packet[Any]) -> tuple[list[bytes], int]:
         """aiortc's hook: payloads, and the RTP timestamp counted from the stream's start."""
-        moment = packet.pts, packet.time_base  # the base changes with the grid's rate
-        packed = self._packed.get(moment)
-        if packed is None:
-            packed = self._packed[moment] = self._encoder.pack(packet)
-            if len(self._packed) > PACKED_FRAMES:  # senders that are further behind pack for themselves
-                del self._packed[next(iter(self._packed))]
-        return packed
+        found = self._packed.get(id(packet))
+        if found is not None:
+            return found[1]
+        if self._other is not None:
+            return self._other.pack(packet)
+        return self._encoder.pack(packet)  # a sender that is further behind packs for itself
 
 
 def share_packer(sender: RTCRtpSender, packer: Vp8Packer) -> None:
     """Let `packer` stand for the encoder of `sender`, whose track gives encoded packets."""
     sender._RTCRtpSender__encoder = packer  # type: ignore[attr-defined]
+
+
+RESENT_PER_S, RESENT_AT_ONCE = 60.0, 60
+"""Packets. A stream has about 150 a second: this mends 30 % of loss, and a whole key frame at once. Receivers ask for
+everything they miss again and again, so that without a limit a slow network gets five times what it cannot carry."""
+
+
+def limit_retransmissions(sender: RTCRtpSender) -> None:
+    """Answer negative acknowledgements of the remote side (RFC 4585, 6.2.1) at a bounded rate."""
+    resend = sender._retransmit
+    left, filled_s = float(RESENT_AT_ONCE), time.monotonic()
+
+    async def limited(sequence_number: int) -> None:
+        nonlocal left, filled_s
+        now = time.monotonic()
+        left, filled_s = min(left + (now - filled_s) * RESENT_PER_S, RESENT_AT_ONCE), now
+        if left >= 1.0:
+            left -= 1.0
+            await resend(sequence_number)
+
+    sender._retransmit = limited  # type: ignore[method-assign]
 
 
 def on_bitrate_estimate(sender: RTCRtpSender, callback: Callable[[int], None]) -> None:

@@ -44,8 +44,8 @@ from signaling.tokens import DEFAULT_TTL_S, Role, TokenAuthority
 
 logger = logging.getLogger(__name__)
 
-SHUTDOWN_S = 2.0
-"""For open requests (MJPEG streams above all) to end by themselves."""
+SHUTDOWN_S = 1.0
+"""For open requests (MJPEG streams above all) to end by themselves; aiohttp takes as long again to cancel them."""
 
 
 @dataclass(frozen=True, slots=True)

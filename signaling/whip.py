@@ -43,8 +43,11 @@ async def publish(request: web.Request) -> web.Response:
             mode=room.record.mode.value,
         )
 
+    def waits() -> bool:
+        return request.transport is not None and not request.transport.is_closing()
+
     returning = claims.participant is not None
-    admission = Admission(participant, name, renew, claims.token_id, returning, client_network(request))
+    admission = Admission(participant, name, renew, claims.token_id, returning, client_network(request), waits)
     session_id, answer = await room.publish(offer, admission)
     response = _answer(request, session_id, answer)
     response.headers[RESUME_HEADER] = renew()

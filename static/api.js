@@ -65,7 +65,7 @@ export function explain(error) {
  *
  * @param {string} path
  * @param {string} token
- * @param {RequestInit} [init]
+ * @param {RequestInit & {timeoutMs?: number}} [init]
  * @returns {Promise<Answer>}
  * @throws {ApiError} The server answered with an error.
  * @throws {TypeError | DOMException} The server cannot be reached, or not in time, or the signal was aborted.
@@ -75,7 +75,7 @@ export async function request(path, token, init = {}) {
   headers.set("Authorization", `Bearer ${token}`);
   const limit = new AbortController();
   const abort = () => limit.abort();
-  const timer = setTimeout(abort, TIMEOUT_MS);
+  const timer = setTimeout(abort, init.timeoutMs ?? TIMEOUT_MS);
   init.signal?.addEventListener("abort", abort);
   try {
     const response = await fetch(path, { cache: "no-store", ...init, headers, signal: limit.signal });

@@ -1,7 +1,8 @@
 // How long to wait before the next try: longer after each failure, never in step with other browsers.
 
 const FIRST_MS = 500;
-const LONGEST_MS = 5000;
+/** Everybody shall be back 5 s after a cut: this, a try that just missed its end, and a second to connect. */
+const LONGEST_MS = 2000;
 
 /** Exponential back-off with jitter, from `FIRST_MS` to `LONGEST_MS`. */
 export class Backoff {

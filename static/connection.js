@@ -14,6 +14,10 @@ const FIRST_FRAME_MS = 8000;
 const FRAME_GAP_MS = 4000;
 /** "disconnected" often heals by itself; after this long it has not. */
 const DISCONNECTED_MS = 3000;
+/** Of a running picture there is always something on its way: after this long without a byte the network is cut. */
+const SILENT_MS = 2500;
+/** For the answer to an offer: a new try is sooner than the fourth time that systems knock again. */
+const ANSWER_MS = 4000;
 /** How often a connection is looked at: before the first frame, and after it. */
 export const STARTING_TICK_MS = 200;
 export const RUNNING_TICK_MS = 500;
@@ -68,6 +72,7 @@ export class Exchange {
       headers: { "Content-Type": "application/sdp" },
       body: connection.localDescription?.sdp ?? "",
       signal,
+      timeoutMs: ANSWER_MS,
     });
     const location = answer.headers.get("Location");
     if (location !== null) this.#resource = new URL(location, answer.url).href;
@@ -102,6 +107,8 @@ export class Watchdog {
   framesSeen = false;
   #frames = 0;
   #progressMs = performance.now();
+  #bytes = 0;
+  #bytesMs = performance.now();
   /** @type {number | null} Since when. */
   #disconnectedMs = null;
   /** @type {{ms: number, frames: number, bytes: number} | null} */
@@ -111,11 +118,15 @@ export class Watchdog {
 
   /**
    * @param {RTCPeerConnectionState} state
-   * @param {number} frames Decoded so far.
+   * @param {RTCStatsReport} report
    * @param {number} now
    * @returns {boolean}
    */
-  lost(state, frames, now) {
+  lost(state, report, now) {
+    const frames = inboundVideo(report)?.framesDecoded ?? 0;
+    const bytes = receivedBytes(report);
+    if (bytes !== this.#bytes) this.#bytesMs = now;
+    this.#bytes = bytes;
     if (state === "failed" || state === "closed") return true;
     if (state !== "disconnected") this.#disconnectedMs = null;
     else if (now - (this.#disconnectedMs ??= now) > DISCONNECTED_MS) return true;
@@ -123,6 +134,7 @@ export class Watchdog {
     if (frames > this.#frames || document.hidden) this.#progressMs = now;
     this.#frames = frames;
     this.framesSeen ||= frames > 0;
+    if (this.framesSeen && now - this.#bytesMs > SILENT_MS) return true;
     return now - this.#progressMs > (this.framesSeen ? FRAME_GAP_MS : FIRST_FRAME_MS);
   }
 
@@ -178,6 +190,17 @@ function gathered(connection, patienceMs) {
 export function stateOf(connection) {
   const transport = connection.getReceivers()[0]?.transport ?? null;
   return transport?.state === "closed" ? "closed" : connection.connectionState;
+}
+
+/**
+ * @param {RTCStatsReport} report
+ * @returns {number} Everything that has come over the connection, the data channel's messages too.
+ */
+function receivedBytes(report) {
+  for (const entry of report.values()) {
+    if (entry.type === "transport") return entry.bytesReceived ?? 0;
+  }
+  return 0;
 }
 
 /**

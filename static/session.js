@@ -146,7 +146,7 @@ export class MeetingSession {
       const now = performance.now();
       const inbound = inboundVideo(report);
       const open = this.#channel.readyState === "open";
-      if (watchdog.lost(stateOf(connection), inbound?.framesDecoded ?? 0, now)) this.#finish("connection lost");
+      if (watchdog.lost(stateOf(connection), report, now)) this.#finish("connection lost");
       else if (open ? now - this.#heardMs > SILENCE_MS : now - openedMs > CONNECT_MS) this.#finish("host silent");
       // Browsers may decode nothing for a page that nobody sees.
       if (!live && open && (watchdog.framesSeen || document.hidden)) {

@@ -130,11 +130,12 @@ class Session {
     while (!signal.aborted) {
       await pause(live ? RUNNING_TICK_MS : STARTING_TICK_MS, signal);
       const now = performance.now();
-      const inbound = inboundVideo(await connection.getStats());
+      const report = await connection.getStats();
+      const inbound = inboundVideo(report);
       if (signal.aborted) return;
       const state = stateOf(connection);
       if (state === "closed") this.#exchange.forget();
-      if (watchdog.lost(state, inbound?.framesDecoded ?? 0, now)) return;
+      if (watchdog.lost(state, report, now)) return;
       if (!live && watchdog.framesSeen) {
         live = true;
         this.#onLive();

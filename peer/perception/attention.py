@@ -70,9 +70,9 @@ PRESENT_SHARE, PRESENT_S = 0.6, 0.35
 """Somebody is back, or there at first, with a face in this share of the looks over at least this long."""
 AWAY_S = 0.7
 """Without a face for this long: away. The detector misses single faces."""
-HIDDEN_S = 4.0
+HIDDEN_S = 2.0
 """The detector can lose a head that is turned or lowered far: of somebody last seen on the way there we go on saying
-so for this long, since most look back by then."""
+so for this long. It finds most such heads, and people turn when they leave: who stays lost for longer is away."""
 NEAR_MARGIN = 1.0
 """On the way there: within this many soft steps of a head's limit, or beyond it."""
 NOBODY_S = 1.2

@@ -55,7 +55,7 @@ const PRESENT_S = 0.35;
 /** Without a face for this long: away. */
 const AWAY_S = 0.7;
 /** Of somebody last seen turning away or down we go on saying so for this long. */
-const HIDDEN_S = 4;
+const HIDDEN_S = 2;
 /** On the way there: within this many soft steps of a head's limit, or beyond it. */
 const NEAR_MARGIN = 1;
 /** After the start without a face. */

@@ -13,9 +13,24 @@ from host.fanout import KEY_FRAME_EVERY_S, MAX_QUEUED_PACKETS, Fanout, GridTrack
 from tests.fake_clock import FakeClock
 
 
-def packet(number: int, *, key: bool = False) -> Any:
+class FakePacker:
+    """In the place of `Vp8Packer`, which takes real packets alone."""
+
+    def __init__(self, other: Any = None) -> None:
+        pass
+
+    def put(self, packet: Any) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def _packs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signaling.rtc.Vp8Packer", FakePacker)
+
+
+def packet(number: int, *, key: bool = False, size: int = 1000) -> Any:
     """What the fan-out looks at of an `av.Packet`."""
-    return SimpleNamespace(number=number, is_keyframe=key)
+    return SimpleNamespace(number=number, is_keyframe=key, size=size)
 
 
 async def take(track: GridTrack) -> int:
@@ -175,3 +190,32 @@ async def test_after_its_end_a_stream_has_nothing_left(fanout: Fanout) -> None:
     track.stop()
     with pytest.raises(MediaStreamError):
         await track.recv()
+
+
+async def test_a_viewer_in_congestion_gets_the_small_rendition_from_a_key_frame_on(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.install(monkeypatch, "host.fanout")
+    fanout = Fanout(small=Fanout())
+    assert fanout.small is not None
+    slow, fast = fanout.subscribe(), fanout.subscribe()
+    begun = [await start(track) for track in (slow, fast)]
+    fanout.publish(packet(0, key=True, size=50_000))
+    for task in begun:
+        await task
+    for number in (1, 2):
+        clock.advance(1.0)
+        fanout.publish(packet(number, size=190_000))
+        for track in (slow, fast):
+            assert await take(track) == number
+        slow.estimate(300_000)
+        fast.estimate(2_000_000)
+    assert (fanout.small.viewers, fanout.viewers) == (1, 2)
+    assert fanout.small.take_key_request()
+    fanout.publish(packet(4))
+    fanout.small.publish(packet(100))  # not before a key frame
+    fanout.small.publish(packet(101, key=True))
+    assert await take(slow) == 101
+    assert await take(fast) == 4
+    slow.stop()
+    assert fanout.viewers == 1

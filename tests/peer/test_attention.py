@@ -188,7 +188,7 @@ def test_a_face_lost_on_its_way_elsewhere_goes_on_being_elsewhere_for_some_secon
 
 
 def test_who_looks_back_after_the_face_was_lost_is_attentive_again() -> None:
-    assert kinds(read((3.0, LOOKING), (0.6, lambda t: seen(yaw=15 + 40 * t)), (2.0, None), (2.0, LOOKING))) == [
+    assert kinds(read((3.0, LOOKING), (0.6, lambda t: seen(yaw=15 + 40 * t)), (1.5, None), (2.0, LOOKING))) == [
         "face", "turned", "face",
     ]  # fmt: skip
 
@@ -212,7 +212,7 @@ def test_on_a_slow_machine_one_look_alone_changes_nothing_and_two_do() -> None:
 
 def test_times_are_seconds_whatever_the_rate() -> None:
     for every_s in (0.05, 0.1, 0.2, 0.3):
-        said = read((3.0, LOOKING), (3.0, TURNED), (3.0, None), every_s=every_s)
+        said = read((3.0, LOOKING), (3.0, TURNED), (1.5, None), every_s=every_s)
         assert kinds(said) == ["face", "turned"]
         assert 0.4 <= changes(said)[1][0] - 3.0 <= 1.0
 

@@ -363,6 +363,7 @@ def test_a_packet_is_packetised_once_for_all_its_senders() -> None:
     for number, packet in enumerate(packets):
         packet.pts, packet.time_base = number, Fraction(1, 15)
     for number, (packet, data) in enumerate(zip(packets, frames, strict=True)):
+        packer.put(packet)
         payloads, timestamp = packer.pack(packet)
         assert packer.pack(packet)[0] is payloads
         assert b"".join(vp8_depayload(payload) for payload in payloads) == data
@@ -390,3 +391,21 @@ async def test_connections_share_one_certificate() -> None:
         fingerprints |= set(re.findall(r"a=fingerprint:sha-256 (\S+)", connection.localDescription.sdp))
         await connection.close()
     assert fingerprints == {fp.value for fp in certificate.getFingerprints() if fp.algorithm == "sha-256"}
+
+
+async def test_what_is_asked_for_again_and_again_is_sent_again_at_a_bounded_rate(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.install(monkeypatch, "signaling.rtc")
+    resent: list[int] = []
+
+    async def resend(number: int) -> None:
+        resent.append(number)
+
+    sender: Any = SimpleNamespace(_retransmit=resend)
+    rtc.limit_retransmissions(sender)
+    for _ in range(10):
+        for number in range(128):
+            await sender._retransmit(number)
+        clock.advance(1.0)
+    assert rtc.RESENT_AT_ONCE + 8 * rtc.RESENT_PER_S <= len(resent) <= rtc.RESENT_AT_ONCE + 9 * rtc.RESENT_PER_S

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from host.mode import Mode
@@ -198,3 +200,23 @@ async def test_a_personal_token_remembers_the_mode(client: Client) -> None:
     _, response = await client.join()
     token = response.headers["X-EdgeAttend-Resume"]
     assert AUTHORITY.check(token, "main", Role.PARTICIPANT).mode == "aggregate"
+
+
+async def test_an_offer_that_was_given_up_takes_nobody_s_tile(client: Client) -> None:
+    """After a cut, what was sent into it arrives late, behind the session that came after it."""
+    peer, response = await client.join("?name=Ana")
+    await peer.hear(Welcome)
+    (before,) = client.room.participants()
+    slot = before.slot
+    body = (await real_offer("sendrecv")).encode()
+    token = response.headers["X-EdgeAttend-Resume"]
+    head = (
+        "POST /whip/main?name=Ana HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\n"
+        f"Authorization: Bearer {token}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    _, writer = await asyncio.open_connection("127.0.0.1", client.server.port)
+    writer.write(head.encode() + body)
+    writer.close()
+    await writer.wait_closed()
+    await client.join("?name=Ben")  # who comes in behind it: offers are answered one after the other
+    assert before.slot is slot
