@@ -6,7 +6,8 @@ Measured of the server, from /proc and /metrics: resident memory, threads, file 
 and the grid's rate. What it says on standard error is collected: no coroutine may be left un-awaited, no task lost.
 
 Exits 1 unless everything is flat between the first part (after a warm-up) and the last, and nothing was complained of.
-With `--debug` the server runs under -X dev (asyncio's debug mode, twice as slow) and traces its memory.
+With `--debug` the server runs under -X dev (asyncio's debug mode, twice as slow). On a machine that others keep busy
+the host refuses newcomers, as it should; a run in which a fifth of the visits ended so says little, and fails, too.
 """
 
 from __future__ import annotations
@@ -52,8 +53,10 @@ WARM_UP, WARM_UP_S = 0.2, 120.0
 
 MOST_GROWTH_MIB_PER_H = 30.0
 """The history alone takes some: a row per change of label, up to 50,000."""
-MOST_GROWTH_MIB = 8.0
-"""Whatever the time: an allocator's pages come and go."""
+MOST_GROWTH_MIB = 16.0
+"""Whatever the time: what was needed once stays with the allocator, such as 14 MiB for frames that waited while others
+kept the machine busy. A session that is never freed is a tenth of a MiB or more, a thousand times."""
+MOST_REFUSED = 0.2
 LEAST_RATE = 0.8
 
 COMPLAINTS = re.compile(
@@ -81,7 +84,7 @@ class Server:
     """`edgeattend serve` as a process, and what it says."""
 
     def __init__(self, *, debug: bool) -> None:
-        options = ["-X", "dev", "-X", "tracemalloc=10"] if debug else ["-W", "default"]
+        options = ["-X", "dev"] if debug else ["-W", "default"]
         self._folder = tempfile.TemporaryDirectory(prefix="soak")
         self._errors = Path(self._folder.name) / "stderr"
         self._stderr = self._errors.open("wb")
@@ -302,7 +305,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--joins", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1, help="of who does what (default 1)")
-    parser.add_argument("--debug", action="store_true", help="the server under -X dev, with traced memory")
+    parser.add_argument("--debug", action="store_true", help="the server under -X dev")
     arguments = parser.parse_args()
     random.seed(arguments.seed)
     for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell started us in the background
@@ -320,6 +323,9 @@ def main() -> int:
     wrong = problems(found, samples[-1])
     if code != 0:
         wrong.append(f"the server ended with exit code {code}")
+    refused = sum(count for how, count in outcomes.items() if how.startswith("refused"))
+    if refused > MOST_REFUSED * sum(outcomes.values()):
+        wrong.append(f"{refused} of {sum(outcomes.values())} visits were refused: the machine was too busy to say much")
     wrong += complaints[:20]
     visits = ", ".join(f"{count} {how}" for how, count in sorted(outcomes.items()))
     print(f"{table(found, samples[-1])}\n\n{sum(outcomes.values())} visits: {visits}")

@@ -231,7 +231,7 @@ async def test_somebody_before_the_camera_is_read_until_the_page_stops_it(open_c
     await wait_for_reason(page, "turned")
     states, stats, said = await page.evaluate("[states, perception.stats, said]")
     assert states == [["loading", ""], ["ready", ""]]
-    assert stats["decisions"] >= len(said) > 5
+    assert stats["decisions"] >= len(said) >= 2
     assert 0 < stats["medianMs"] < stats["firstDecisionMs"]
     assert stats["mainMs"] > 0
     for one in said:
