@@ -47,7 +47,11 @@ class GridTrack(MediaStreamTrack):
 
     def estimate(self, bits_per_s: int) -> None:
         """This viewer believes that this much gets through: change to the rendition that fits."""
-        if self._home.small is not None and self._chooser.estimate(bits_per_s, time.monotonic()):
+        if self.readyState != "live":
+            return  # the connection closes after us, and goes on estimating until then
+        if self._home.strained:
+            self._chooser.forget()
+        elif self._home.small is not None and self._chooser.estimate(bits_per_s, time.monotonic()):
             self._move(self._home.small if self._chooser.small else self._home)
 
     def _move(self, fanout: Fanout) -> None:
@@ -111,6 +115,8 @@ class Fanout:
     def __init__(self, small: Fanout | None = None) -> None:
         """`small`: a rendition for viewers whose network does not carry this one."""
         self.small = small
+        self.strained = False
+        """Whether the host is late by itself: then estimates are of it, not of the network, and are not heeded."""
         self.packer: rtc.Vp8Packer = rtc.Vp8Packer(None if small is None else small.packer)
         self._tracks: set[GridTrack] = set()
         self._starts = self._starts_served = 0

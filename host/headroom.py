@@ -27,6 +27,8 @@ STRAINED_S = 2.0
 EASY_S = 10.0
 """For so long before each step down."""
 
+HICCUP_S = 5.0
+"""What a reading that is neither easy nor strained costs of the easy time so far."""
 RELAPSE_S = 30.0
 """Strained again this soon after a step down, the step was a mistake: the next one takes twice as long to come."""
 
@@ -82,12 +84,18 @@ class Headroom:
         """The level after one more reading, at `now_s` (monotonic)."""
         self.reading = reading
         self._strained_since_s = self._since(self._strained_since_s, reading.strained, now_s)
-        self._easy_since_s = self._since(self._easy_since_s, reading.easy, now_s)
+        self._easy_since_s = self._easy_since(reading, now_s)
         if self._strained_since_s is not None and now_s - self._strained_since_s >= STRAINED_S:
             self._step_up(now_s)
         elif self._easy_since_s is not None and now_s - self._easy_since_s >= self._easy_s:
             self._step_down(now_s)
         return self.level
+
+    def _easy_since(self, reading: Reading, now_s: float) -> float | None:
+        """A reading that is neither easy nor strained, a hiccup, costs some of the easy time, not all of it."""
+        if reading.easy or reading.strained or self._easy_since_s is None:
+            return self._since(self._easy_since_s, reading.easy, now_s)
+        return min(now_s, self._easy_since_s + HICCUP_S)
 
     @staticmethod
     def _since(since_s: float | None, holds: bool, now_s: float) -> float | None:

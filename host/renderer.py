@@ -196,8 +196,13 @@ class Renderer:
             self._small_encoder = Vp8Encoder(width, height, fps, SMALL_KBPS)
         encoder = self._small_encoder
         key_frame = fanout.take_key_request()
-        small = shrink(planes, self._config.width, self._config.height, encoder.width, encoder.height)
-        packet = encoder.encode(small, number, key_frame=key_frame)
+        try:
+            small = shrink(planes, self._config.width, self._config.height, encoder.width, encoder.height)
+            packet = encoder.encode(small, number, key_frame=key_frame)
+        except Exception:  # of the small rendition alone: its next encoder begins with a key frame
+            self._small_encoder = None
+            self._log_error("shrink")
+            return
         if packet is not None:
             self._handed_over += 1
             self._hand_over(lambda: self._publish(packet, fanout))

@@ -9,7 +9,8 @@ A higher one means nothing: receivers estimate at most 1.5 times what arrives. S
 never tell that the full one would get through, and it has to be tried.
 """
 
-CONGESTED_AFTER_S = 1.0
+CONGESTED_AFTER_S = 3.0
+"""Longer than the two seconds in which a host notices that it is strained itself, and everything is late."""
 RATE_WINDOW_S = 1.0
 
 TRIAL_S = 10.0
@@ -49,6 +50,10 @@ class RenditionChooser:
             self._retry_s = min(2 * self._retry_s, RETRY_MOST_S) if self._on_trial(now) else RETRY_FIRST_S
             self._become(small=True, now=now)
         return self.small is not before
+
+    def forget(self) -> None:
+        """What was estimated so far says nothing of the network."""
+        self._congested_since_s = None
 
     def _on_trial(self, now: float) -> bool:
         return self._since_s > 0.0 and now - self._since_s < TRIAL_S

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
 from host.member import Member
 from host.participant import Participant
+from host.renderer import GridConfig
 
 
 @dataclass(slots=True)
@@ -22,9 +24,12 @@ class Counters:
     decode_errors: int = 0
     losses: int = 0
 
-    def copy(self) -> Counters:
-        """The same numbers, to add to."""
-        return Counters(*(getattr(self, field.name) for field in fields(self)))
+    def plus(self, members: Iterable[Member]) -> Counters:
+        """The same with what the sessions that stand for `members` now add to them."""
+        totals = Counters(*(getattr(self, field.name) for field in fields(self)))
+        for member in members:
+            totals.add_session(member)
+        return totals
 
     def add_session(self, member: Member) -> None:
         """Add what the session that stands for `member` now has counted; once, when it ends."""
@@ -60,3 +65,8 @@ def describe(participant: Participant, now_s: float, *, labels: bool) -> dict[st
             "age_s": round(now_s - timed.received_s, 1),
         }
     return entry
+
+
+def describe_grid(config: GridConfig, fps: float, viewers: int) -> dict[str, Any]:
+    """The status' `grid`."""
+    return {"width": config.width, "height": config.height, "fps": round(fps, 1), "viewers": viewers}

@@ -20,13 +20,13 @@ from host.headroom import Level
 from host.layout import layout
 from host.member import Member
 from host.mode import Mode
-from host.offer import parse_offer, require_publishing
+from host.offer import Offer, parse_offer, require_publishing
 from host.participant import Participant
 from host.places import HalfOpen, who_yields
 from host.record import Event, Record
 from host.renderer import GridConfig, Renderer
 from host.repeats import Repeats
-from host.report import Counters
+from host.report import Counters, describe_grid
 from host.sendsize import aspect, wanted
 from host.session import Session
 from host.text import prepare
@@ -90,7 +90,7 @@ class Room:
         self._audience = Audience(self._endpoint, self.fanout, self._closing.begin)
         self._level = Level.NORMAL
         self.draining = False  # from the beginning of its end on
-        self.mode_fixed = False  # somebody has joined, knowing what the host would see
+        self._answering = 0
         self._removed: deque[str] = deque(maxlen=MAX_REMOVED)
         self._admitting = asyncio.Lock()  # one at a time, or two offers of one participant would make two tiles
         self._watcher: asyncio.Task[None] | None = None
@@ -128,9 +128,16 @@ class Room:
         self._check_open(returning=admission.returning)
         offer = parse_offer(offer_sdp)
         require_publishing(offer)
-        self.mode_fixed = True  # already while we answer
+        self._answering += 1
+        try:
+            return await self._let_in(offer, admission)
+        finally:
+            self._answering -= 1
+
+    async def _let_in(self, offer: Offer, admission: Admission) -> tuple[str, str]:
         await asyncio.get_running_loop().run_in_executor(None, prepare, admission.name)
         async with self._admitting:
+            admission.check_waiting()
             self._make_room_for(admission)
             member = self._members.get(admission.participant) or self._new_member(admission)
             member.participant.hear(time.monotonic())  # who knocks is not gone while we answer
@@ -231,12 +238,7 @@ class Room:
             "title": self.title,
             "mode": self.record.mode,
             "uptime_s": round(time.monotonic() - self._started_s, 1),
-            "grid": {
-                "width": self.grid.width,
-                "height": self.grid.height,
-                "fps": round(self.renderer.fps, 1),
-                "viewers": self.fanout.viewers,
-            },
+            "grid": describe_grid(self.grid, self.renderer.fps, self.fanout.viewers),
             "participants": [self.record.entry(m.participant, labels=labels) for m in self._members.values()],
         }
         if labels:
@@ -246,6 +248,11 @@ class Room:
         return status
 
     @property
+    def mode_fixed(self) -> bool:
+        """Whether somebody has joined, or is joining, knowing what the host would see."""
+        return self.counters.joins > 0 or self._answering > 0
+
+    @property
     def crowd(self) -> int:
         """How many take part or watch."""
         return len(self._members) + len(self._audience)
@@ -253,6 +260,7 @@ class Room:
     def ease(self, level: Level) -> None:
         """Give up what `level` says, and no more."""
         self._level = level
+        self.fanout.strained = level is not Level.NORMAL
         fps = self.grid.fps
         self.renderer.rate = min(fps, EASED_GRID_FPS) if level >= Level.SLOWER else fps
         self._lay_out()
@@ -268,10 +276,7 @@ class Room:
 
     def totals(self) -> Counters:
         """`counters` with what those who are here now add to them."""
-        totals = self.counters.copy()
-        for member in self._members.values():
-            totals.add_session(member)
-        return totals
+        return self.counters.plus(self._members.values())
 
     def _member(self, participant_id: str) -> Member:
         member = self._members.get(participant_id)

@@ -77,11 +77,12 @@ class Session:
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
             answer = await self._connection.createAnswer()
+            began_s = time.monotonic()
             await self._connection.setLocalDescription(answer)
         except Exception as error:  # whatever aiortc finds wrong in an offer that got this far
             await self.close()
             raise SdpInvalid("expected an SDP offer that can be answered", detail=repr(error)) from error
-        self._endpoint.gathered(self._connection)
+        self._endpoint.gathered(self._connection, time.monotonic() - began_s)
         return self._connection.localDescription.sdp
 
     def _add_transceiver(self, kind: str, *, receives: bool, sends: bool) -> None:

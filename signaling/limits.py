@@ -75,6 +75,11 @@ class RequestLimits:
     proxy: str | None = None
     """Address of a reverse proxy whose `X-Forwarded-For` is believed; its last entry is who asked it."""
 
+    @property
+    def trusted(self) -> str | None:
+        """`proxy` as connections spell it."""
+        return None if self.proxy is None else str(ipaddress.ip_address(self.proxy))
+
 
 class Buckets:
     """One token bucket for each key."""
@@ -113,7 +118,7 @@ class Limits:
     """What is left to everybody."""
 
     def __init__(self, limits: RequestLimits) -> None:
-        self.proxy = limits.proxy
+        self.proxy = limits.trusted
         self._files = Buckets(limits.files)
         self._strangers = Buckets(limits.strangers)
         self._requests = Buckets(limits.requests)

@@ -252,7 +252,7 @@ def _connections(server: web.Server) -> Callable[[], HttpConnection]:
 
 def _listen_config(config: ServeConfig) -> ListenConfig:
     return ListenConfig(
-        config.bind, config.port, _ssl_context(config), insecure=config.insecure, unbounded=config.limits.proxy
+        config.bind, config.port, _ssl_context(config), insecure=config.insecure, unbounded=config.limits.trusted
     )
 
 

@@ -54,6 +54,16 @@ export function explain(error) {
 }
 
 /**
+ * The same for what is done once, by a click, and not tried again by itself.
+ *
+ * @param {unknown} error
+ * @returns {string}
+ */
+export function explainOnce(error) {
+  return explain(error).replace(/Trying again.*$/, "Try again in a moment.");
+}
+
+/**
  * @typedef {object} Answer A whole answer.
  * @property {Headers} headers
  * @property {string} url Where it came from.
@@ -77,6 +87,7 @@ export async function request(path, token, init = {}) {
   const abort = () => limit.abort();
   const timer = setTimeout(abort, init.timeoutMs ?? TIMEOUT_MS);
   init.signal?.addEventListener("abort", abort);
+  if (init.signal?.aborted) abort(); // an old abort is not told again
   try {
     const response = await fetch(path, { cache: "no-store", ...init, headers, signal: limit.signal });
     const text = await response.text();

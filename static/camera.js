@@ -28,6 +28,8 @@ export class Camera {
   #options;
   #wanted = "";
   #attempt = 0;
+  /** @type {Trouble | null} */
+  #trouble = null;
 
   /** @param {CameraOptions} options */
   constructor(options) {
@@ -105,7 +107,8 @@ export class Camera {
 
   async #devicesChanged() {
     const found = await this.#list();
-    if (this.state === "failed" && found) await this.start();
+    // Only what was promised to come back by itself: a busy or refused camera waits for the person.
+    if (found && (this.#trouble === "none" || this.#trouble === "unplugged")) await this.start();
   }
 
   /** @returns {Promise<boolean>} Whether there is any camera. */
@@ -122,6 +125,7 @@ export class Camera {
    */
   #become(state, trouble) {
     this.state = state;
+    this.#trouble = trouble;
     this.#options.onState(state, trouble);
   }
 }

@@ -119,7 +119,8 @@ export class MeetingClient {
     try {
       await session.show(this.#track);
       const end = await session.run(`${url}?${new URLSearchParams({ name, mode })}`, signal);
-      leave = false; // the tile shall wait for us, or there is none any more
+      leave = signal.aborted; // else the tile shall wait for us, or there is none any more
+      if (end.byHost && end.reason === "removed") resume.clear(); // it opens nothing any more
       return end.byHost ? { reason: end.reason } : null;
     } catch (problem) {
       if (!(problem instanceof ApiError) || personal === "") return problem;

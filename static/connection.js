@@ -43,6 +43,7 @@ export class Exchange {
   #ice;
   /** @type {string | null} Where to DELETE. */
   #resource = null;
+  #closed = false;
 
   /**
    * @param {string} token What opens the session, and ends it.
@@ -87,6 +88,8 @@ export class Exchange {
 
   /** Tell the server, and close the connection. Safe to call twice, and while the page goes away. */
   close() {
+    if (this.#closed) return;
+    this.#closed = true;
     const { connection } = this;
     const resource = this.#resource;
     if (resource === null) {

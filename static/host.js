@@ -178,6 +178,8 @@ stage.offerFullScreen(byId("fullscreen", HTMLButtonElement), null);
 addEventListener("pagehide", () => {
   for (const poller of pollers) poller.stop();
   picture.stop();
+  clearTimeout(endTimer);
+  endTimer = 0;
 });
 addEventListener("pageshow", (event) => {
   if (event.persisted) start(); // the browser's back button brought the page back as it was

@@ -90,7 +90,9 @@ const poller = new StatusPoller({
 function showMode(mode) {
   if (consent.explain(mode) && sharing.state !== "off") {
     sharing.set("off");
-    lobby.notice("The host changed what is shown", "Your label is not shared. Read what would be, and choose again.");
+    const [title, text] = ["The host changed what is shown", "Your label is not shared. Read what would be, and choose again."];
+    lobby.notice(title, text);
+    announce(`${title}. ${text}`);
   }
 }
 
@@ -120,7 +122,7 @@ function join(name, withCamera) {
     onSession: () => sharing.repeat(),
     onStream: (stream) => {
       grid.srcObject = stream;
-      void startPlaying();
+      void stage.play(grid, play);
     },
     onRoster: (participants) => {
       setText(byId("people", HTMLElement), people(participants.length));
@@ -133,6 +135,7 @@ function join(name, withCamera) {
   });
   client.show(own.camera.track);
   client.start();
+  cameraButton.focus();
 }
 
 /**
@@ -151,6 +154,8 @@ function leave(title, text) {
   company.clear();
   showView("lobby");
   lobby.notice(title, text);
+  if (title !== "") announce(`${title}. ${text}`);
+  byId("join", HTMLButtonElement).focus();
   poller.start();
 }
 
@@ -163,6 +168,7 @@ function showState(state, problem) {
     end(problem);
     return;
   }
+  byId("quality", HTMLElement).hidden = state !== "live";
   stage.show(state, problem instanceof Error ? explain(problem) : "");
   if (state === "live") announce(wasLive ? "You are back in the meeting" : "You are in the meeting");
   else if (state === "reconnecting" && wasLive) announce("The connection was lost. Reconnecting.");
@@ -220,16 +226,6 @@ function showView(view) {
   consent.moveTo(byId(view === "lobby" ? "consent-place" : "sharing-place", HTMLElement));
 }
 
-/** Browsers that save power play nothing by themselves: then a button asks for a tap. */
-async function startPlaying() {
-  try {
-    await grid.play();
-    play.hidden = true;
-  } catch (error) {
-    play.hidden = !(error instanceof DOMException && error.name === "NotAllowedError");
-  }
-}
-
 function toggleCamera() {
   if (own.camera.state === "on" || own.camera.state === "asking") own.camera.stop();
   else void own.start();
@@ -259,7 +255,7 @@ for (const [id, name, text, press] of TOOLS) {
 }
 cameraButton.addEventListener("click", toggleCamera);
 pauseButton.addEventListener("click", togglePause);
-play.addEventListener("click", startPlaying);
+play.addEventListener("click", () => void stage.play(grid, play));
 stage.offerFullScreen(byId("fullscreen", HTMLButtonElement), grid);
 offerKeys(
   [

@@ -55,7 +55,7 @@ export class OwnPicture {
 
   /** @param {HTMLElement} place Where it is shown from now on. */
   moveTo(place) {
-    place.append(this.#frame);
+    place.append(this.#frame, byId("trouble", HTMLElement));
     this.#play(); // browsers pause what is moved
   }
 

@@ -60,6 +60,7 @@ export class LivePicture {
   /** End the request. */
   stop() {
     this.#stop.abort();
+    this.#become(false);
     this.#options.image.removeAttribute("src");
   }
 

@@ -32,10 +32,9 @@ const tab = make(() => sessionStorage);
  * @param {string} room
  */
 export function resumeOf(room) {
-  return {
-    load: () => tab.get(`resume-${room}`),
-    /** @param {string} token */
-    save: (token) => tab.set(`resume-${room}`, token),
-    clear: () => tab.set(`resume-${room}`, ""),
-  };
+  const key = `resume-${room}`;
+  let held = tab.get(key); // where nothing can be kept, at least as long as the page is open
+  /** @param {string} token */
+  const save = (token) => tab.set(key, (held = token));
+  return { load: () => held, save, clear: () => save("") };
 }

@@ -1,6 +1,6 @@
 // Removes somebody from the meeting, after the host has said so twice.
 
-import { ApiError, explain, request } from "./api.js";
+import { ApiError, explainOnce, request } from "./api.js";
 import { byId, setText } from "./dom.js";
 
 /** @typedef {import("./status.js").Participant} Participant */
@@ -24,6 +24,7 @@ export class Removal {
     this.#room = room;
     this.#token = token;
     byId("removal-cancel", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
+    this.#dialog.addEventListener("close", () => (this.#participant = null));
     this.#confirm.addEventListener("click", () => void this.#remove());
   }
 
@@ -36,16 +37,18 @@ export class Removal {
   }
 
   async #remove() {
-    if (this.#participant === null) return;
+    const asked = this.#participant;
+    if (asked === null) return;
     this.#confirm.disabled = true;
     try {
-      const id = encodeURIComponent(this.#participant.id);
+      const id = encodeURIComponent(asked.id);
       await request(`/r/${this.#room}/participants/${id}`, this.#token, { method: "DELETE" });
-      this.#dialog.close();
+      if (asked === this.#participant) this.#dialog.close(); // else they ask about somebody else by now
     } catch (problem) {
+      if (asked !== this.#participant) return;
       const gone = problem instanceof ApiError && problem.code === "participant_unknown";
       if (gone) this.#dialog.close();
-      else setText(this.#problem, explain(problem));
+      else setText(this.#problem, explainOnce(problem));
     } finally {
       this.#confirm.disabled = false;
     }

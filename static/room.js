@@ -27,7 +27,7 @@ const player = new WhepPlayer({
   ice: document.body.dataset["ice"] === "yes",
   onStream: (stream) => {
     video.srcObject = stream;
-    void startPlaying();
+    void stage.play(video, play);
   },
   onState: (state, problem) => {
     stage.show(state, problem === null ? "" : explain(problem));
@@ -45,18 +45,9 @@ const poller = new StatusPoller({
   onProblem: () => list.classList.add("out-of-date"),
 });
 
-/** Browsers that save power play nothing by themselves: then a button asks for a tap. */
-async function startPlaying() {
-  try {
-    await video.play();
-    play.hidden = true;
-  } catch (error) {
-    play.hidden = !(error instanceof DOMException && error.name === "NotAllowedError");
-  }
-}
-
 /** @param {RoomStatus} status */
-function showStatus({ grid, participants }) {
+function showStatus({ title, grid, participants }) {
+  setText(byId("title", HTMLElement), title);
   stage.shape(grid.width, grid.height);
   setText(byId("people", HTMLElement), people(participants.length));
   byId("empty", HTMLElement).hidden = participants.length > 0;
@@ -88,7 +79,7 @@ if (role === "host") {
   dashboard.hidden = false;
 }
 stage.offerFullScreen(byId("fullscreen", HTMLButtonElement), video);
-play.addEventListener("click", startPlaying);
+play.addEventListener("click", () => void stage.play(video, play));
 addEventListener("pagehide", () => {
   player.close();
   poller.stop();

@@ -1,6 +1,6 @@
 // "What the host sees of you": the host's own card, with nothing left out and nothing added.
 
-import { explain, request } from "./api.js";
+import { ApiError, explain, request } from "./api.js";
 import { makeCard, updateCard } from "./card.js";
 import { byId, renderList, setText } from "./dom.js";
 import { pause } from "./backoff.js";
@@ -33,10 +33,18 @@ export class SeenByHost {
         const { text } = await request(this.#url, this.#token(), { signal: closed.signal });
         this.#show(JSON.parse(text));
       } catch (problem) {
-        if (!closed.signal.aborted) setText(this.#note, explain(problem));
+        if (!closed.signal.aborted) this.#showProblem(problem);
       }
       await pause(EVERY_MS, closed.signal);
     }
+  }
+
+  /** @param {unknown} problem */
+  #showProblem(problem) {
+    const unseen = this.#token() === "" || (problem instanceof ApiError && problem.code === "participant_unknown");
+    setText(this.#note, unseen ? "The host does not see you now." : explain(problem));
+    if (unseen) this.#list.replaceChildren();
+    this.#list.classList.add("out-of-date");
   }
 
   /** @param {{mode: string, participant: import("./status.js").Participant, timeline: any}} seen */
@@ -46,6 +54,7 @@ export class SeenByHost {
       this.#list.replaceChildren();
       return;
     }
+    this.#list.classList.remove("out-of-date");
     setText(this.#note, "This is your card on the host’s dashboard, as it is now.");
     renderList(this.#list, [participant], {
       key: ({ id }) => id,

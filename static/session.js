@@ -110,6 +110,7 @@ export class MeetingSession {
 
   /** @param {unknown} data */
   #hear(data) {
+    if (this.#ended.signal.aborted) return; // an old session goes on speaking while it is closed
     this.#heardMs = performance.now();
     const message = readMessage(data);
     switch (message?.t) {

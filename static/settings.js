@@ -1,6 +1,6 @@
 // What a host changes: the meeting's title, and before anybody joins, what the host will see.
 
-import { explain, request } from "./api.js";
+import { explainOnce, request } from "./api.js";
 import { byId, setText } from "./dom.js";
 import { icon } from "./icons.js";
 
@@ -65,7 +65,7 @@ export class Settings {
       setText(this.#title, settings.title);
       this.#dialog.close();
     } catch (problem) {
-      setText(this.#problem, explain(problem));
+      setText(this.#problem, explainOnce(problem));
     }
   }
 
@@ -75,7 +75,7 @@ export class Settings {
       setText(this.#choiceProblem, "");
       await this.#change({ mode });
     } catch (problem) {
-      setText(this.#choiceProblem, explain(problem));
+      setText(this.#choiceProblem, explainOnce(problem));
     }
   }
 

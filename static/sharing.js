@@ -57,11 +57,6 @@ export class Sharing {
     });
   }
 
-  /** What perception has measured of itself. */
-  get stats() {
-    return this.#perception.stats;
-  }
-
   /** @param {SharingState} state */
   set(state) {
     if (state === this.state) return;

@@ -53,6 +53,21 @@ export class Stage {
   }
 
   /**
+   * Play what was put into `video`. Browsers that save power play nothing by themselves: then `button` asks for a tap.
+   *
+   * @param {HTMLVideoElement} video
+   * @param {HTMLButtonElement} button
+   */
+  async play(video, button) {
+    try {
+      await video.play();
+      button.hidden = true;
+    } catch (error) {
+      button.hidden = !(error instanceof DOMException && error.name === "NotAllowedError");
+    }
+  }
+
+  /**
    * Make `button` and a double click on the stage switch full screen.
    *
    * @param {HTMLButtonElement} button

@@ -87,7 +87,9 @@ export class SummaryDialog {
   /** @param {Summary} summary What to show when the server is gone. */
   keep(summary) {
     this.#latest = summary;
-    if (this.#dialog.open && !this.#uncalled) this.#render();
+    if (!this.#dialog.open || this.#uncalled) return;
+    setText(this.#note, "");
+    this.#render();
   }
 
   /**
@@ -117,6 +119,7 @@ export class SummaryDialog {
       setText(this.#note, "The server cannot be reached: this is what the page had last.");
     }
     this.#render();
+    if (this.#latest === null) setText(this.#note, "There is nothing to sum up yet, and the server cannot be reached.");
     if (!this.#dialog.open) this.#dialog.showModal();
   }
 

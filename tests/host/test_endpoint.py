@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -49,8 +50,9 @@ async def gathered(room: Endpoint) -> AsyncIterator[RTCPeerConnection]:
     """A connection that has gathered its candidates, as a session does."""
     connection = room.connect()
     connection.createDataChannel("mood")
+    began_s = time.monotonic()
     await connection.setLocalDescription(await connection.createOffer())
-    room.gathered(connection)
+    room.gathered(connection, time.monotonic() - began_s)
     try:
         yield connection
     finally:

@@ -203,19 +203,42 @@ async def test_a_viewer_in_congestion_gets_the_small_rendition_from_a_key_frame_
     fanout.publish(packet(0, key=True, size=50_000))
     for task in begun:
         await task
-    for number in (1, 2):
+    for number in range(1, 10):
+        fanout.strained = number <= 5  # all are late, and that is the host's doing
         clock.advance(1.0)
         fanout.publish(packet(number, size=190_000))
         for track in (slow, fast):
             assert await take(track) == number
         slow.estimate(300_000)
         fast.estimate(2_000_000)
+        assert fanout.small.viewers == (1 if number == 9 else 0)
     assert (fanout.small.viewers, fanout.viewers) == (1, 2)
     assert fanout.small.take_key_request()
-    fanout.publish(packet(4))
+    fanout.publish(packet(14))
     fanout.small.publish(packet(100))  # not before a key frame
     fanout.small.publish(packet(101, key=True))
     assert await take(slow) == 101
-    assert await take(fast) == 4
+    assert await take(fast) == 14
     slow.stop()
     assert fanout.viewers == 1
+
+
+async def test_a_viewer_who_left_is_not_taken_in_by_another_rendition(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.install(monkeypatch, "host.fanout")
+    fanout = Fanout(small=Fanout())
+    assert fanout.small is not None
+    track = fanout.subscribe()
+    begun = await start(track)
+    fanout.publish(packet(0, key=True, size=50_000))
+    await begun
+    for number in range(1, 8):  # its connection closes after it, and goes on estimating until then
+        clock.advance(1.0)
+        fanout.publish(packet(number, size=190_000))
+        if number == 3:
+            track.stop()
+        if number < 3:
+            await take(track)
+        track.estimate(100_000)
+    assert fanout.viewers == 0

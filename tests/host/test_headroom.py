@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from host.headroom import EASY_S, MOST_EASY_S, RELAPSE_S, STRAINED_S, Headroom, Level, Reading
+from host.headroom import EASY_S, HICCUP_S, MOST_EASY_S, RELAPSE_S, STRAINED_S, Headroom, Level, Reading
 
 BUSY = Reading(cpu=0.9)
 EASY = Reading(cpu=0.3)
@@ -70,8 +70,16 @@ def test_between_the_limits_it_stays_as_it_is(load: Load) -> None:
 def test_a_moment_of_ease_is_not_enough(load: Load) -> None:
     load.last(BUSY, 30)
     for _ in range(20):
-        assert load.last(EASY, EASY_S) == [Level.REFUSING]
+        assert load.last(EASY, HICCUP_S - 1) == [Level.REFUSING]
+        assert load.last(BETWEEN, 1) == [Level.REFUSING]
+
+
+def test_hiccups_now_and_then_do_not_keep_newcomers_out_for_good(load: Load) -> None:
+    load.last(BUSY, 30)
+    for _ in range(20):
+        load.last(EASY, EASY_S - 1)
         load.last(BETWEEN, 1)
+    assert load.headroom.level is Level.NORMAL
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,6 @@ def test_counters_add_a_session_and_leave_the_original_alone() -> None:
         frames=7, losses=3, inbox=SimpleNamespace(rejected=2), participant=live("ana"), count_received=lambda: None
     )
     counters = Counters(joins=1)
-    totals = counters.copy()
-    totals.add_session(member)
+    totals = counters.plus([member])
     assert (totals.joins, totals.messages_rejected, totals.losses) == (1, 2, 3)
     assert counters.losses == 0
