@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from host.history import History, Row
@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 NOT_SHARED = "not_shared"
 
+FORGET_AFTER_S = 1800.0
+"""Once the room is empty: the meeting is over, and its host has had half an hour to save what they want to keep."""
+
 Event = dict[str, Any]
 
 
@@ -35,6 +38,7 @@ class Record:
         self.history = History()
         self.share = ShareMeter()
         self._on_event = on_event
+        self._empty_since_s: float | None = None
 
     def note(self, kind: str, participant: Participant) -> None:
         """Remember and tell that `participant` joined, left, or changed `state` or `label`."""
@@ -64,14 +68,26 @@ class Record:
         if kind != "label" or changed:
             self._tell(event)
 
-    def sample(self, participants: Iterable[Participant]) -> None:
-        """In aggregate mode: take everybody's mood into the room's share; several times a second."""
+    def sample(self, participants: Sequence[Participant]) -> None:
+        """Several times a second: forget a meeting that is over, and in aggregate mode take everybody's mood into the
+        room's share."""
+        self._forget_what_is_over(empty=not participants)
         if self.mode is Mode.AGGREGATE:
             moods = {p.id: mood for p in participants if p.state is ParticipantState.LIVE and (mood := _mood(p))}
             attentive = {
                 key: mood.label is Label.ATTENTIVE for key, mood in moods.items() if mood.label is not Label.UNKNOWN
             }
             self.share.sample(attentive, self.history.now())
+
+    def _forget_what_is_over(self, *, empty: bool) -> None:
+        now_s = time.monotonic()
+        if not empty:
+            self._empty_since_s = None
+        elif self._empty_since_s is None:
+            self._empty_since_s = now_s
+        elif now_s - self._empty_since_s >= FORGET_AFTER_S:
+            self._empty_since_s = now_s
+            self.history, self.share = History(), ShareMeter()
 
     def entry(self, participant: Participant, *, labels: bool) -> dict[str, Any]:
         """An entry of `participants` in the status."""

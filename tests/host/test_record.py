@@ -6,8 +6,9 @@ import pytest
 
 from host.mode import Mode
 from host.participant import Participant
-from host.record import Event, Record
+from host.record import FORGET_AFTER_S, Event, Record
 from signaling.protocol import Label, ParticipantState, Reason
+from tests.fake_clock import FakeClock
 from tests.host.people import feel, live
 
 
@@ -123,3 +124,23 @@ def test_the_oldest_label_is_known_and_in_aggregate_mode_none_is(open_one: Told,
     assert open_one.record.oldest_label_s(people) == older.mood.received_s
     assert open_one.record.oldest_label_s([quiet]) is None
     assert closed_one.record.oldest_label_s(people) is None
+
+
+async def test_a_meeting_is_forgotten_when_its_room_has_been_empty_for_half_an_hour(
+    open_one: Told, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.install(monkeypatch, "host.record")
+    ana = attentive()
+    open_one.record.note("label", ana)
+
+    async def remembered(people: list[Participant], seconds: float) -> bool:
+        open_one.record.sample(people)
+        clock.advance(seconds)
+        open_one.record.sample(people)
+        return "attentive" in await open_one.record.csv()
+
+    assert await remembered([ana], 10 * FORGET_AFTER_S)
+    assert await remembered([], FORGET_AFTER_S - 1)
+    assert await remembered([ana], 1)  # somebody came back: it goes on
+    assert await remembered([], FORGET_AFTER_S - 1)
+    assert not await remembered([], 2)
