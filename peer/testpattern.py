@@ -47,8 +47,8 @@ def _bars() -> Pixels:
 def _picture(bars: Pixels, number: int) -> Pixels:
     shift = (number * STEP_PX) % WIDTH
     picture = bars[:, shift : shift + WIDTH].copy()
-    cv2.rectangle(picture, (150, 180), (490, 300), PANEL_BGR, cv2.FILLED)
+    cv2.rectangle(picture, (60, 200), (580, 290), PANEL_BGR, cv2.FILLED)
     clock = f"{number // FPS // 60:02d}:{number // FPS % 60:02d}.{number % FPS * 10 // FPS}"
-    cv2.putText(picture, clock, (180, 240), cv2.FONT_HERSHEY_DUPLEX, 1.6, TEXT_BGR, 2, cv2.LINE_AA)
-    cv2.putText(picture, f"frame {number}", (180, 284), cv2.FONT_HERSHEY_DUPLEX, 0.9, TEXT_BGR, 1, cv2.LINE_AA)
+    cv2.putText(picture, clock, (80, 262), cv2.FONT_HERSHEY_DUPLEX, 1.6, TEXT_BGR, 2, cv2.LINE_AA)
+    cv2.putText(picture, f"frame {number}", (340, 262), cv2.FONT_HERSHEY_DUPLEX, 0.9, TEXT_BGR, 1, cv2.LINE_AA)
     return picture

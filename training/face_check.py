@@ -142,18 +142,14 @@ def answers(model: FaceModel, scenes: Iterable[Scene]) -> Answers:
 
 
 def best_threshold(said: Answers) -> float:
-    """The one with the highest F2 of faces found and seen where there are none.
-
-    F-measure with recall counted twice (van Rijsbergen, Information Retrieval, 1979): who is there and not found is
-    said to be away, which costs more than a face on the wall of somebody who left.
-    """
+    """The one with the highest F1 of faces found and seen where there are none."""
     faces, others = np.array(said.faces), np.array(said.others)
 
-    def f2(threshold: float) -> float:
+    def f1(threshold: float) -> float:
         found, false = int((faces >= threshold).sum()), int((others >= threshold).sum())
-        return 5 * found / (4 * len(faces) + found + false)
+        return 2 * found / (found + false + len(faces))
 
-    return max(THRESHOLDS, key=f2)
+    return max(THRESHOLDS, key=f1)
 
 
 def false_share(detector: FaceDetector, views: Iterable[Pixels]) -> float:

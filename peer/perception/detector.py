@@ -30,7 +30,7 @@ SAME_PLACE, SAME_SIZE = 0.25, 1.5
 factor: their mean stands stiller than any of them."""
 SURE_SHARE = 0.6
 """Of the best score in a view: faces are scored alike, and what is a face by a hair beside a sure one is none."""
-KEPT_SHARE = 0.6
+KEPT_SHARE = 0.9
 """Of the threshold: less is enough for a face where one just was, so that turned heads stay and posters don't come."""
 MOVED = 0.5
 """The followed face stays chosen beside a larger one while its centre moves by less than this share of its side."""

@@ -21,7 +21,7 @@ const SAME_SIZE = 1.5;
 /** Of the best score in a view: faces are scored alike, and what is a face by a hair beside a sure one is none. */
 const SURE_SHARE = 0.6;
 /** Of the threshold: less is enough for a face where one just was, so that turned heads stay and posters don't come. */
-const KEPT_SHARE = 0.6;
+const KEPT_SHARE = 0.9;
 /** The followed face stays chosen beside a larger one while its centre moves by less than this share of its side. */
 const MOVED = 0.5;
 
