@@ -60,7 +60,7 @@ async def test_a_busy_event_loop_shows_in_every_measure() -> None:
             burn(0.15)
             await asyncio.sleep(0.001)
         reading = next(readings)
-    assert reading.loop > 0.3  # a machine that others use, too
+    assert reading.loop > 0.1  # idle it is a hundredth; other tests and their browsers use these cores, too
     assert reading.cpu >= 0.9 * reading.loop
     assert reading.lag_s > 0.1
 

@@ -55,11 +55,11 @@ def test_the_followed_face_stays_chosen_beside_a_larger_one() -> None:
 
 
 def test_a_followed_face_needs_less_than_a_new_one() -> None:
-    doubtful = rows((0.35, 30, 60, 30))
+    doubtful = rows((0.46, 30, 60, 30))
     assert choose(doubtful, 0.5) is None
     assert choose(doubtful, 0.5, Box(20, 40, 32)) == Box(15, 45, 30)
     assert choose(doubtful, 0.5, Box(60, 40, 32)) is None
-    assert choose(rows((0.29, 30, 60, 30)), 0.5, Box(20, 40, 32)) is None
+    assert choose(rows((0.44, 30, 60, 30)), 0.5, Box(20, 40, 32)) is None
 
 
 def marked(width: int, height: int, x: int, y: int) -> Pixels:
