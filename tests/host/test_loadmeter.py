@@ -56,11 +56,13 @@ def burn(seconds: float) -> None:
 
 async def test_a_busy_event_loop_shows_in_every_measure() -> None:
     async with metered(FakeRoom(), cores=1.0) as readings:
+        began_s, used_s = time.monotonic(), time.process_time()
         for _ in range(10):
             burn(0.15)
             await asyncio.sleep(0.001)
         reading = next(readings)
-    assert reading.loop > 0.1  # idle it is a hundredth; other tests and their browsers use these cores, too
+        got = (time.process_time() - used_s) / (time.monotonic() - began_s)
+    assert reading.loop > min(0.3, 0.7 * got)  # others use these cores, too: as much as they left
     assert reading.cpu >= 0.9 * reading.loop
     assert reading.lag_s > 0.1
 
