@@ -25,6 +25,7 @@ from signaling.ice import IceConfig, load_turn_secret
 from signaling.limits import RequestLimits
 from signaling.logs import LogFormat, configure_logging
 from signaling.output import Output
+from signaling.removals import removals_file
 from signaling.server import Links, OwnTile, RunningServer, ServeConfig
 from signaling.server import serve as run_server
 from signaling.signals import stop_on_signals
@@ -42,6 +43,8 @@ app.add_typer(training_app, name="train")
 STATE_DIR = Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local" / "state")) / "edgeattend"
 CONFIG_DIR = Path(os.environ.get("XDG_CONFIG_HOME", os.environ.get("APPDATA", Path.home() / ".config"))) / "edgeattend"
 ROOT = Path(__file__).parent
+MAX_LINK_BYTES = 8192
+"""Longer than any link of ours, and than most servers take."""
 CLIPS = ROOT / "peer" / "clips"
 MODEL = ROOT / "peer" / "models" / "attention.onnx"
 
@@ -49,14 +52,24 @@ Bind = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line on standard output.")]
 Seconds = Annotated[float | None, typer.Option(min=0.1, help="Stop after this many seconds.")]
-SecretText = Annotated[str | None, typer.Option("--secret", envvar="EDGEATTEND_SECRET", help="Signs the tokens.")]
+SecretText = Annotated[
+    str | None,
+    typer.Option(
+        "--secret", envvar="EDGEATTEND_SECRET", help="Signs the tokens. Others on this machine see it in a command line."
+    ),
+]
 SecretFile = Annotated[Path, typer.Option(help="Where the secret is kept; made at the first start.")]
+Tls = Annotated[bool, typer.Option("--tls", help="HTTPS with a certificate of our own making.")]
 TlsCert = Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")]
 Insecure = Annotated[bool, typer.Option("--insecure", help="Listen beyond this machine without TLS, too.")]
 Stun = Annotated[str | None, typer.Option(help="STUN server, for a host behind NAT: stun:HOST:3478.")]
 Turn = Annotated[
     list[str] | None,
-    typer.Option(help="TURN server, for who cannot reach the host: turn:HOST:3478?transport=udp. May be given again."),
+    typer.Option(
+        envvar="EDGEATTEND_TURN",
+        help="TURN server, for who cannot reach the host: turn:HOST:3478?transport=udp. May be given again; several in"
+        " the environment with spaces between them.",
+    ),
 ]
 TurnSecretFile = Annotated[
     Path | None, typer.Option(help="The secret shared with the TURN server; or in EDGEATTEND_TURN_SECRET.")
@@ -86,6 +99,15 @@ def ice_config(stun: str | None, turn: list[str] | None, secret_file: Path | Non
     return config
 
 
+def given_link(text: str) -> str:
+    """The link itself, or for `-` the first line of standard input."""
+    if text != "-":
+        return text
+    if sys.stdin is None:
+        raise ConfigInvalid("expected a participant link on standard input, got none")
+    return sys.stdin.buffer.readline(MAX_LINK_BYTES).decode(errors="replace")
+
+
 def mode_of(aggregate: bool) -> Mode:
     """What the host gets to see."""
     return Mode.AGGREGATE if aggregate else Mode.INDIVIDUAL
@@ -96,7 +118,7 @@ def serve(
     bind: Bind = "127.0.0.1",
     port: Port = 8080,
     room: Annotated[list[str] | None, typer.Option(help="A room to open; may be given again.")] = None,
-    tls: Annotated[bool, typer.Option("--tls", help="HTTPS with a certificate of our own making.")] = False,
+    tls: Tls = False,
     tls_cert: TlsCert = None,
     tls_key: Annotated[Path | None, typer.Option(help="Private key of --tls-cert, PEM.")] = None,
     insecure: Insecure = False,
@@ -139,6 +161,7 @@ def serve(
         ttl_s=parse_ttl(ttl),
         mode=mode_of(aggregate),
         ice=ice_config(stun, turn, turn_secret_file),
+        removals_file=removals_file(secret_file),
     )
 
     output = Output(sys.stdout)
@@ -167,7 +190,13 @@ def serve(
 
 @app.command()
 def join(
-    url: Annotated[str, typer.Argument(help="The participant link.")],
+    url: Annotated[
+        str,
+        typer.Argument(
+            envvar="EDGEATTEND_LINK",
+            help="The participant link; - reads it from standard input. Others on this machine see it in a command line.",
+        ),
+    ],
     name: Annotated[str, typer.Option(help="How others see you.")],
     source: Annotated[str, typer.Option(help="camera:N, a video file, or test.")] = "camera:0",
     labels: Annotated[bool, typer.Option("--labels/--no-labels", help="Whether to share your label.")] = True,
@@ -192,7 +221,7 @@ def join(
 
     configure_logging(log_format, verbose=verbose)
     config = JoinConfig(
-        url=url,
+        url=given_link(url),
         name=name,
         source=source,
         labels=labels,

@@ -12,7 +12,8 @@ from signaling.errors import BadRequest
 class Admission:
     """`participant` names the tile, `renew` makes a personal token that takes it back, `owner` is the id of the token
     they came with, which may also end the session; `returning` if that is a personal one: they were here before;
-    `address` is where they come from, for nothing but to tell a crowd of one from many.
+    `address` is where they come from, for nothing but to tell a crowd of one from many; `since_s` is when they first
+    came (Unix s).
 
     `waits`: whether they still wait for the answer. An offer that was given up may arrive late, after a cut: it must
     not take the tile from the session that came after it.
@@ -25,6 +26,7 @@ class Admission:
     returning: bool = False
     address: str = ""
     waits: Callable[[], bool] = lambda: True
+    since_s: float = 0.0
 
     def check_waiting(self) -> None:
         """Raise `BadRequest`, which nobody hears, when nobody waits."""

@@ -26,9 +26,11 @@ class Participant:
     Written on the event loop, read by the compositor's thread: every field is replaced whole, never changed inside.
     """
 
-    def __init__(self, participant_id: str, name: str) -> None:
+    def __init__(self, participant_id: str, name: str, since_s: float = 0.0) -> None:
+        """`since_s`: when they first came (Unix s), also to a server before this one: what tiles are ordered by."""
         self.id = participant_id
         self.name = name
+        self.since_s = since_s
         self.joined_s = time.monotonic()
         self.heard_s = self.joined_s
         self.state = ParticipantState.CONNECTING

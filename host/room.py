@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from host.annotated import AnnotatedView
 from host.audience import Audience
 from host.closing import Closing
 from host.compositor import Scene, Tile
+from host.door import Door
 from host.endpoint import Endpoint
 from host.fanout import Fanout
 from host.headroom import Level
@@ -30,15 +30,7 @@ from host.report import Counters, describe_grid
 from host.sendsize import aspect, wanted
 from host.session import Session
 from host.text import prepare
-from signaling.errors import (
-    Draining,
-    EdgeAttendError,
-    ModeFixed,
-    Overloaded,
-    ParticipantRemoved,
-    ParticipantUnknown,
-    SessionUnknown,
-)
+from signaling.errors import EdgeAttendError, ModeFixed, ParticipantUnknown, SessionUnknown
 from signaling.protocol import (
     VERSION,
     Bye,
@@ -49,6 +41,7 @@ from signaling.protocol import (
     Roster,
     Welcome,
 )
+from signaling.removals import Removals
 
 logger = logging.getLogger(__name__)
 
@@ -57,9 +50,6 @@ CONNECT_TIMEOUT_S = 15.0
 """For ICE and DTLS of a new session; then it is closed."""
 
 MAX_PARTICIPANTS = 25
-MAX_REMOVED = 10_000
-"""People whom a host sent away and who are not let in again, the last ones; their tokens end within a day."""
-
 EASED_GRID_FPS = 12
 """Of a grid that has to be slower: with the fifth that may be late before newcomers are refused, about ten are left."""
 
@@ -74,7 +64,9 @@ class Room:
         on_event: Callable[[Event], None] = lambda _: None,
         mode: Mode = Mode.INDIVIDUAL,
         stun: str | None = None,
+        removals: Removals | None = None,
     ) -> None:
+        """`removals`: who is not let in again, from before this start and from other rooms."""
         self.name = name
         self.title = name
         self.grid = grid
@@ -88,10 +80,8 @@ class Room:
         self._members: dict[str, Member] = {}
         self._closing = Closing()
         self._audience = Audience(self._endpoint, self.fanout, self._closing.begin)
-        self._level = Level.NORMAL
-        self.draining = False  # from the beginning of its end on
+        self._door = Door(removals or Removals())
         self._answering = 0
-        self._removed: deque[str] = deque(maxlen=MAX_REMOVED)
         self._admitting = asyncio.Lock()  # one at a time, or two offers of one participant would make two tiles
         self._watcher: asyncio.Task[None] | None = None
         self.set_mode(mode)
@@ -104,7 +94,7 @@ class Room:
 
     async def close(self) -> None:
         """Say good-bye to everybody and end every session, task and thread; nobody comes in any more."""
-        self.draining = True
+        self._door.draining = True
         self._say(Bye(ByeReason.SHUTDOWN))
         await asyncio.sleep(0)  # a turn of the loop for the good-byes to leave
         if self._watcher is not None:
@@ -124,8 +114,8 @@ class Room:
         Raises `SdpInvalid`, `SdpNoVideo`, `SdpCodecUnsupported` for an offer that cannot work, `RoomFull`, `Overloaded`
         and `Draining` when there is no place, and `ParticipantRemoved` for somebody whom a host sent away.
         """
-        self.check_not_removed(admission.participant)
-        self._check_open(returning=admission.returning)
+        self._door.check_not_removed(admission.participant)
+        self._door.check_open(returning=admission.returning)
         offer = parse_offer(offer_sdp)
         require_publishing(offer)
         self._answering += 1
@@ -138,25 +128,26 @@ class Room:
         await asyncio.get_running_loop().run_in_executor(None, prepare, admission.name)
         async with self._admitting:
             admission.check_waiting()
-            self._make_room_for(admission)
+            self._who_yields_to(admission)  # if nobody does, there is no need to answer
             member = self._members.get(admission.participant) or self._new_member(admission)
             member.participant.hear(time.monotonic())  # who knocks is not gone while we answer
             session = Session(self._endpoint, self.fanout, member)
             answer = await session.answer(offer, publish=True)
             try:  # much may have changed while we answered
-                self._check_open(returning=True)
-                self.check_not_removed(admission.participant)
+                self._door.check_open(returning=True)
+                self._door.check_not_removed(admission.participant)
                 admission.check_waiting()
+                yielding = self._who_yields_to(admission)
             except EdgeAttendError:
                 await session.close()
                 raise
+            if yielding is not None:
+                self._remove(yielding, None)
             if member.participant.state is ParticipantState.GONE:  # they left meanwhile: a newcomer then
                 member = self._new_member(admission)
                 session.hear_with(member)
             if admission.participant not in self._members:
-                self._members[admission.participant] = member
-                self.counters.joins += 1
-                self.record.note("joined", member.participant)
+                self._enter(member)
             else:
                 self.counters.add_session(member)
             replaced = member.attach(session, admission.renew, admission.owner)
@@ -168,7 +159,7 @@ class Room:
 
     async def watch(self, offer_sdp: str, owner: str, address: str = "") -> tuple[str, str]:
         """Let a viewer from `address` in. Returns session id and SDP answer; raises as `publish`."""
-        self._check_open(returning=False)
+        self._door.check_open(returning=False)
         return await self._audience.let_in(offer_sdp, owner, address)
 
     def name_of(self, participant_id: str) -> str | None:
@@ -203,15 +194,14 @@ class Room:
         raise SessionUnknown("expected the id of a session that is going on, got one that is not")
 
     def remove(self, participant_id: str) -> None:
-        """Send a participant away for as long as this room is open. Raises `ParticipantUnknown`."""
+        """Send a participant away for good; `Removals.save` outlives a restart. Raises `ParticipantUnknown`."""
         member = self._member(participant_id)
-        self._removed.append(participant_id)
+        self._door.removals.add(participant_id)
         self._remove(member, ByeReason.REMOVED)
 
     def check_not_removed(self, participant_id: str) -> None:
         """Raise `ParticipantRemoved` for somebody whom a host sent away."""
-        if participant_id in self._removed:
-            raise ParticipantRemoved("expected a participant who may be here, got one whom the host has removed")
+        self._door.check_not_removed(participant_id)
 
     def set_mode(self, mode: Mode) -> None:
         """Settle what the host gets to see. Raises `ModeFixed` for a change after the first participant joined."""
@@ -228,7 +218,7 @@ class Room:
 
     def seen_of(self, participant_id: str) -> dict[str, Any]:
         """All that the host sees of one participant. Raises `ParticipantUnknown`, `ParticipantRemoved`."""
-        self.check_not_removed(participant_id)
+        self._door.check_not_removed(participant_id)
         return self.record.seen_of(self._member(participant_id).participant)
 
     def status(self, *, labels: bool) -> dict[str, Any]:
@@ -248,6 +238,11 @@ class Room:
         return status
 
     @property
+    def draining(self) -> bool:
+        """Whether its end has begun."""
+        return self._door.draining
+
+    @property
     def mode_fixed(self) -> bool:
         """Whether somebody has joined, or is joining, knowing what the host would see."""
         return self.counters.joins > 0 or self._answering > 0
@@ -259,7 +254,7 @@ class Room:
 
     def ease(self, level: Level) -> None:
         """Give up what `level` says, and no more."""
-        self._level = level
+        self._door.level = level
         self.fanout.strained = level is not Level.NORMAL
         fps = self.grid.fps
         self.renderer.rate = min(fps, EASED_GRID_FPS) if level >= Level.SLOWER else fps
@@ -284,23 +279,24 @@ class Room:
             raise ParticipantUnknown("expected the id of a participant who is here, got one who is not")
         return member
 
-    def _make_room_for(self, admission: Admission) -> None:
+    def _who_yields_to(self, admission: Admission) -> Member | None:
+        """Who goes when they come in; None if there is a place. Raises `RoomFull` if there is none to be had."""
         if admission.participant in self._members or len(self._members) < MAX_PARTICIPANTS:
-            return
+            return None
         connecting = [m for m in self._members.values() if m.participant.state is ParticipantState.CONNECTING]
         half_open = [HalfOpen(m, m.address, m.participant.joined_s) for m in connecting]
-        yielding = who_yields(half_open, admission.address, time.monotonic(), f"{MAX_PARTICIPANTS} participants")
-        self._remove(yielding, None)
+        return who_yields(half_open, admission.address, time.monotonic(), f"{MAX_PARTICIPANTS} participants")
 
-    def _check_open(self, *, returning: bool) -> None:
-        if self.draining:
-            raise Draining("expected a server that goes on, got one that is shutting down; another may follow")
-        if self._level is Level.REFUSING and not returning:
-            raise Overloaded("expected a host with room for one more, got one that has too much to do; try again later")
+    def _enter(self, member: Member) -> None:
+        """They have a tile from now on: where they had it before, if they were here."""
+        self._members[member.participant.id] = member
+        self._members = dict(sorted(self._members.items(), key=lambda entry: entry[1].participant.since_s))
+        self.counters.joins += 1
+        self.record.note("joined", member.participant)
 
     def _new_member(self, admission: Admission) -> Member:
         return Member(
-            Participant(admission.participant, admission.name),
+            Participant(admission.participant, admission.name, admission.since_s),
             on_state=self._state_changed,
             on_mood=lambda member: self.record.note("label", member.participant),
             on_channel=self._greet,
@@ -355,7 +351,7 @@ class Room:
         if scene != self.renderer.scene:
             self.renderer.scene = scene
         for member, rect in zip(members, rects, strict=True):
-            send = wanted(rect, self.renderer.rate, eased=self._level >= Level.SMALLER)
+            send = wanted(rect, self.renderer.rate, eased=self._door.level >= Level.SMALLER)
             if send != member.asked:
                 member.asked = send
                 member.send(send)

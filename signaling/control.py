@@ -7,7 +7,7 @@ from aiohttp import web
 
 from host.mode import Mode
 from signaling.errors import BadRequest, MediaTypeUnsupported
-from signaling.http import AUTHORITY, DIRECTORY, authorize, json_response, read_body
+from signaling.http import AUTHORITY, DIRECTORY, REMOVALS, authorize, json_response, read_body
 from signaling.protocol import clean_name
 from signaling.tokens import Role
 
@@ -42,10 +42,11 @@ async def change_settings(request: web.Request) -> web.StreamResponse:
 
 
 async def remove(request: web.Request) -> web.StreamResponse:
-    """`DELETE /r/{room}/participants/{participant}`: send somebody away for as long as the room is open."""
+    """`DELETE /r/{room}/participants/{participant}`: send somebody away for good."""
     name = request.match_info["room"]
     authorize(request, Role.HOST, name)
     request.app[DIRECTORY].room(name).remove(request.match_info["participant"])
+    await request.app[REMOVALS].save()
     return web.Response(status=200)
 
 

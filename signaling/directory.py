@@ -14,6 +14,7 @@ from host.record import Event
 from host.renderer import GridConfig
 from host.room import Room
 from signaling.errors import ConfigInvalid, RoomUnknown, SessionUnknown
+from signaling.removals import Removals
 
 logger = logging.getLogger(__name__)
 
@@ -64,12 +65,13 @@ async def open_rooms(
     on_event: Callable[[str, Event], None],
     mode: Mode = Mode.INDIVIDUAL,
     stun: str | None = None,
+    removals: Removals | None = None,
 ) -> AsyncIterator[LocalDirectory]:
     """Rooms that live as long as the context; `on_event` hears room name and event."""
     rooms = []
     for name in names:
         check_room_name(name)
-        rooms.append(Room(name, grid, _for_room(name, on_event), mode, stun))
+        rooms.append(Room(name, grid, _for_room(name, on_event), mode, stun, removals))
     for room in rooms:
         room.start()
     try:

@@ -27,6 +27,7 @@ from signaling.errors import (
     TokenMissing,
 )
 from signaling.ice import IceServers
+from signaling.removals import Removals
 from signaling.tokens import Claims, Role, TokenAuthority
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ STATIC = Path(__file__).parent.parent / "static"
 DIRECTORY = web.AppKey("directory", Directory)
 AUTHORITY = web.AppKey("authority", TokenAuthority)
 ICE_SERVERS = web.AppKey("ice_servers", IceServers)
+REMOVALS = web.AppKey("removals", Removals)
 
 MAX_BODY_BYTES = 64 * 1024
 """An SDP offer of a browser with every codec is 10 KiB."""

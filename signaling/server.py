@@ -29,6 +29,7 @@ from signaling.http import (
     LOAD_METER,
     MAX_BODY_BYTES,
     REFUSALS,
+    REMOVALS,
     STATIC,
     STRICT_TRANSPORT,
     HttpConnection,
@@ -37,9 +38,10 @@ from signaling.http import (
 )
 from signaling.ice import IceConfig, IceServers
 from signaling.limits import LIMITS, Limits, RequestLimits, is_address, limit_requests
-from signaling.listener import HEAD_TIMEOUT_S, ListenConfig, listen
+from signaling.listener import HEAD_TIMEOUT_S, SEND_TIMEOUT_S, ListenConfig, listen
 from signaling.network import routed_address
 from signaling.process import ParticipantProcess
+from signaling.removals import Removals
 from signaling.tokens import DEFAULT_TTL_S, Role, TokenAuthority
 
 logger = logging.getLogger(__name__)
@@ -53,7 +55,7 @@ class ServeConfig:
     """How to serve; `secret` signs the tokens, `port` 0 takes a free one.
 
     `insecure`: beyond this machine without TLS, too. `strict_transport`: browsers that came by TLS once shall come by
-    nothing else for a year, to any port of this host name.
+    nothing else for a year, to any port of this host name. `removals_file` remembers whom hosts sent away.
     """
 
     secret: str = field(repr=False)
@@ -69,6 +71,8 @@ class ServeConfig:
     mode: Mode = Mode.INDIVIDUAL
     ice: IceConfig = field(default_factory=IceConfig)
     limits: RequestLimits = field(default_factory=RequestLimits)
+    send_timeout_s: float = SEND_TIMEOUT_S
+    removals_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +103,14 @@ class RunningServer:
     directory: Directory
 
 
-def make_app(directory: Directory, authority: TokenAuthority, config: ServeConfig) -> web.Application:
-    """The routes of DESIGN.md's section 4 over the rooms of `directory`."""
+def make_app(
+    directory: Directory, authority: TokenAuthority, config: ServeConfig, removals: Removals
+) -> web.Application:
+    """The routes of DESIGN.md's section 4 over the rooms of `directory`, which share `removals`."""
     app = web.Application(middlewares=[answer_errors, limit_requests], client_max_size=MAX_BODY_BYTES)
     app[DIRECTORY] = directory
     app[AUTHORITY] = authority
+    app[REMOVALS] = removals
     app[ICE_SERVERS] = IceServers(config.ice)
     app[LIMITS] = Limits(config.limits)
     app[STRICT_TRANSPORT] = config.strict_transport
@@ -156,8 +163,10 @@ async def running(
     """
     _check(config)
     authority = TokenAuthority(config.secret)
-    async with open_rooms(config.rooms, config.grid, on_event, config.mode, config.ice.stun) as directory:
-        runner = web.AppRunner(make_app(directory, authority, config), shutdown_timeout=SHUTDOWN_S)
+    removals = Removals(config.removals_file)
+    rooms = open_rooms(config.rooms, config.grid, on_event, config.mode, config.ice.stun, removals)
+    async with rooms as directory:
+        runner = web.AppRunner(make_app(directory, authority, config, removals), shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
         assert runner.server is not None
         listening: list[asyncio.Server] = []
@@ -252,7 +261,12 @@ def _connections(server: web.Server) -> Callable[[], HttpConnection]:
 
 def _listen_config(config: ServeConfig) -> ListenConfig:
     return ListenConfig(
-        config.bind, config.port, _ssl_context(config), insecure=config.insecure, unbounded=config.limits.trusted
+        config.bind,
+        config.port,
+        _ssl_context(config),
+        insecure=config.insecure,
+        unbounded=config.limits.trusted,
+        send_timeout_s=config.send_timeout_s,
     )
 
 

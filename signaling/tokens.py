@@ -37,7 +37,7 @@ _RANK = {Role.VIEWER: 0, Role.PARTICIPANT: 1, Role.HOST: 2}
 @dataclass(frozen=True, slots=True)
 class Claims:
     """What a checked token says: role, room, its id, and for a personal token the participant it stands for, their
-    name, and the mode in which they joined."""
+    name, the mode in which they joined, and when they first did (Unix s)."""
 
     role: Role
     room: str
@@ -45,6 +45,7 @@ class Claims:
     participant: str | None = None
     name: str | None = None
     mode: str | None = None
+    since_s: float | None = None
 
     def allows(self, role: Role) -> bool:
         """Whether the holder may do what `role` may."""
@@ -74,6 +75,7 @@ class TokenAuthority:
         participant: str | None = None,
         name: str | None = None,
         mode: str | None = None,
+        since_s: float | None = None,
     ) -> str:
         """A token for `room`, valid for `ttl_s` seconds; with `participant`, a personal one that takes back a tile."""
         now = time.time()
@@ -90,6 +92,8 @@ class TokenAuthority:
             payload["name"] = name
         if mode is not None:
             payload["mode"] = mode
+        if since_s is not None:
+            payload["since"] = since_s
         return jwt.encode(payload, self._secret, algorithm=ALGORITHM)
 
     def check(self, token: str | None, room: str | None, role: Role) -> Claims:
@@ -118,6 +122,7 @@ class TokenAuthority:
                 participant=payload.get("sub"),
                 name=payload.get("name"),
                 mode=payload.get("mode"),
+                since_s=payload.get("since"),
             )
         except jwt.ExpiredSignatureError as error:
             raise TokenExpired("expected a token that is still valid, got one that has expired") from error

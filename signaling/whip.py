@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 
 from aiohttp import web
 
@@ -10,7 +11,7 @@ from host.admission import Admission
 from host.mode import Mode
 from host.room import Room
 from signaling.errors import EdgeAttendError, MediaTypeUnsupported, ModeChanged, RoleForbidden, SdpInvalid
-from signaling.http import AUTHORITY, DIRECTORY, ICE_SERVERS, authorize, read_body
+from signaling.http import AUTHORITY, DIRECTORY, ICE_SERVERS, REMOVALS, authorize, read_body
 from signaling.ice import to_link
 from signaling.limits import client_network
 from signaling.protocol import RESUME_HEADER, clean_name
@@ -32,6 +33,7 @@ async def publish(request: web.Request) -> web.Response:
     name = clean_name(request.query.get("name", claims.name or DEFAULT_NAME))
     name = room.name_of(participant) or name  # who comes back keeps the name on their tile
     authority = request.app[AUTHORITY]
+    since_s = claims.since_s or time.time()
 
     def renew() -> str:
         return authority.issue(
@@ -41,13 +43,15 @@ async def publish(request: web.Request) -> web.Response:
             participant=participant,
             name=name,
             mode=room.record.mode.value,
+            since_s=since_s,
         )
 
     def waits() -> bool:
         return request.transport is not None and not request.transport.is_closing()
 
     returning = claims.participant is not None
-    admission = Admission(participant, name, renew, claims.token_id, returning, client_network(request), waits)
+    address = client_network(request)
+    admission = Admission(participant, name, renew, claims.token_id, returning, address, waits, since_s)
     session_id, answer = await room.publish(offer, admission)
     response = _answer(request, session_id, answer)
     response.headers[RESUME_HEADER] = renew()
@@ -77,6 +81,7 @@ async def leave(request: web.Request) -> web.Response:
     if not own and not (claims.room == room.name and claims.allows(Role.HOST)):
         raise RoleForbidden("expected the token that opened this session, or a host token, got another one")
     await room.leave(session_id, removed=not own)
+    await request.app[REMOVALS].save()
     return web.Response(status=200)
 
 

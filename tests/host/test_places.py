@@ -7,7 +7,8 @@ import pytest
 from host import audience, places, room
 from host.admission import Admission
 from host.places import CONNECT_PATIENCE_S, CROWD, HalfOpen, who_yields
-from signaling.errors import RoomFull
+from host.session import Session
+from signaling.errors import RoomFull, SdpInvalid
 from tests.host.conftest import Meeting
 from tests.host.offers import real_offer
 
@@ -80,3 +81,18 @@ async def test_offers_alone_keep_no_viewer_out(meeting: Meeting, monkeypatch: py
     session, _ = await meeting.room.watch(offer, "viewer", THERE)
     assert meeting.room.owner_of(ghost) is None
     assert meeting.room.owner_of(session) == ("viewer", None)
+
+
+async def test_an_offer_that_gets_no_answer_puts_nobody_out(meeting: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "MAX_PARTICIPANTS", 1)
+    monkeypatch.setattr(places, "CONNECT_PATIENCE_S", 0.0)
+    offer = await real_offer("sendonly")
+    await meeting.room.publish(offer, newcomer("slow ana", HERE))
+
+    async def fail(*_: object, **__: object) -> str:
+        raise SdpInvalid("expected an offer that can be answered")
+
+    monkeypatch.setattr(Session, "answer", fail)
+    with pytest.raises(SdpInvalid):
+        await meeting.room.publish(offer, newcomer("ben", THERE))
+    assert [one.id for one in meeting.room.participants()] == ["slow ana"]

@@ -11,6 +11,7 @@ import pytest
 from signaling import ort
 from signaling.directory import LocalDirectory
 from signaling.protocol import Label, Reason, encode
+from signaling.removals import Removals
 from signaling.server import make_app
 from signaling.tokens import Role, TokenAuthority
 from tests.fake_peer import FakePeer, until
@@ -191,7 +192,7 @@ async def test_every_route_answers_every_holder_as_the_matrix_says(client: Clien
 
 
 def test_the_matrix_has_every_route() -> None:
-    app = make_app(LocalDirectory([]), AUTHORITY, CONFIG)
+    app = make_app(LocalDirectory([]), AUTHORITY, CONFIG, Removals())
     names = {"room": "main", "session": "x", "participant": "x", "file": "ort.wasm.min.mjs"}
     served = set()
     for route in app.router.routes():

@@ -17,6 +17,7 @@ from host.labels import GREEN, GREY, ORANGE
 from host.mode import Mode
 from host.record import Event
 from signaling.protocol import Label, Reason, encode
+from signaling.removals import Removals
 from signaling.server import make_app, running
 from tests.fake_peer import FakePeer, until
 from tests.signaling.conftest import AUTHORITY, CONFIG, Client
@@ -72,7 +73,7 @@ async def watched(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def routes(client: Client) -> list[str]:
     """Every address of the room that can be read."""
-    app = make_app(client.server.directory, AUTHORITY, CONFIG)
+    app = make_app(client.server.directory, AUTHORITY, CONFIG, Removals())
     paths = {route.resource.canonical for route in app.router.routes() if route.method == "GET" and route.resource}
     return sorted(path.replace("{room}", "main") for path in paths if "static" not in path and "mjpg" not in path)
 
