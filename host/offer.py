@@ -11,6 +11,20 @@ from signaling.errors import SdpCodecUnsupported, SdpInvalid, SdpNoVideo
 
 MAX_SECTIONS = 8
 MAX_CANDIDATES = 64
+MAX_LINES = {"a=rtpmap:": 512, "a=fmtp:": 512, "a=rtcp-fb:*": 64, "a=ssrc:": 512}
+"""Of the kinds that aiortc's parser compares with each other, all sections together: four times what browsers offer.
+Without it 60 KB of them keep the event loop busy for 4 s."""
+
+MAX_CREDENTIAL_CHARS = 256
+"""RFC 8839 5.4. Both go into every connectivity check, which we send to addresses of the sender's choice."""
+
+MAX_MID_CHARS = 64
+"""It goes into every packet of the grid; RFC 9143 14 asks for three characters or fewer."""
+
+EXTENSION_IDS = range(1, 256)
+"""RFC 8285 4.3."""
+
+PORTS = range(1, 65536)
 RECEIVED_CODECS = ("VP8", "H264")
 SENT_CODEC = "VP8"
 
@@ -52,10 +66,14 @@ def parse_offer(text: str) -> Offer:
     """
     if not text.startswith("v=0"):
         raise SdpInvalid(f"expected an SDP offer that begins with 'v=0', got {text[:20]!r}")
-    lines = [line for line in text.splitlines() if not (line.startswith("a=candidate:") and _has_host_name(line))]
+    lines = [line for line in text.splitlines() if _is_of_use(line)]
     candidates = sum(line.startswith("a=candidate:") for line in lines)
     if candidates > MAX_CANDIDATES:  # each makes us send to an address of the sender's choice
         raise SdpInvalid(f"expected at most {MAX_CANDIDATES} ICE candidates, got {candidates}")
+    for kind, most in MAX_LINES.items():
+        count = sum(line.startswith(kind) for line in lines)
+        if count > most:
+            raise SdpInvalid(f"expected at most {most} lines that begin with {kind!r}, got {count}")
     cleaned = "\r\n".join(lines) + "\r\n"
     try:
         description = sdp.SessionDescription.parse(cleaned)
@@ -63,31 +81,77 @@ def parse_offer(text: str) -> Offer:
         raise SdpInvalid("expected a well-formed SDP offer (RFC 8866)", detail=repr(error)) from error
     if not 1 <= len(description.media) <= MAX_SECTIONS:
         raise SdpInvalid(f"expected 1 to {MAX_SECTIONS} media sections, got {len(description.media)}")
-    bundle = next((group for group in description.group if group.semantic == "BUNDLE"), None)
-    if len(description.media) > 1 and (bundle is None or len(bundle.items) < len(description.media)):
-        raise SdpInvalid("expected all media sections in one BUNDLE group (RFC 9143)")
+    _check_bundle(description)
     for media in description.media:
-        if media.ice is None or not media.ice.usernameFragment or not media.ice.password:
-            raise SdpInvalid("expected ice-ufrag and ice-pwd in every media section (RFC 8839)")
-        if media.dtls is None or not media.dtls.fingerprints:
-            raise SdpInvalid("expected a DTLS fingerprint in every media section (RFC 8122)")
+        _check_transport(media)
         if media.kind not in ("audio", "video", "application"):
             raise SdpInvalid(f"expected audio, video or application sections, got {media.kind!r}")
+        if media.kind == "application":
+            _check_sctp(media)
     return Offer(cleaned, tuple(_section(media) for media in description.media))
 
 
-def _has_host_name(candidate: str) -> bool:
-    """Whether a candidate names its address, as browsers do by mDNS to hide it.
+def _is_of_use(line: str) -> bool:
+    """Whether aiortc shall see this line: of what it cannot work with, some may be ignored, and some it trips over."""
+    if line.startswith("a=candidate:"):
+        return _can_be_checked(line.split())
+    if line.startswith("a=extmap:"):
+        number = line[len("a=extmap:") :].split("/")[0].split(" ")[0]
+        return number.isdecimal() and len(number) <= 4 and int(number) in EXTENSION_IDS
+    return True
 
-    Looking it up takes seconds and often fails, while the browser's own checks reach us anyway and tell us where it
-    is (RFC 8445 7.3.1.3, peer-reflexive candidates).
+
+def _can_be_checked(candidate: list[str]) -> bool:
+    """Whether a check can be sent to this candidate (RFC 8839 5.1): UDP to a plain address of one machine.
+
+    Browsers name some of theirs by mDNS to hide them: looking that up takes seconds and often fails, while their own
+    checks reach us anyway and tell us where they are (RFC 8445 7.3.1.3, peer-reflexive candidates). A zone (`%eth0`)
+    would be one of ours.
     """
-    parts = candidate.split()
+    if len(candidate) < 8 or candidate[2].lower() != "udp" or not candidate[5].isdecimal():
+        return False
     try:
-        ipaddress.ip_address(parts[4] if len(parts) > 4 else "")
+        address = ipaddress.ip_address(candidate[4])
     except ValueError:
-        return True
-    return False
+        return False
+    zone = isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None
+    nobody = address.is_multicast or address.is_unspecified or address == BROADCAST
+    return not zone and not nobody and len(candidate[5]) <= 5 and int(candidate[5]) in PORTS
+
+
+def _check_bundle(description: sdp.SessionDescription) -> None:
+    mids = [media.rtp.muxId for media in description.media]
+    for mid in mids:
+        if len(mid) > MAX_MID_CHARS or not (mid.isascii() and mid.isprintable()):
+            raise SdpInvalid(f"expected mids of at most {MAX_MID_CHARS} printable characters, got {len(mid)}")
+    if len(mids) == 1:
+        return
+    bundle = next((group for group in description.group if group.semantic == "BUNDLE"), None)
+    if bundle is None or not set(mids) <= set(bundle.items):
+        raise SdpInvalid("expected all media sections in one BUNDLE group (RFC 9143)")
+    if len(set(mids)) < len(mids):
+        raise SdpInvalid("expected another mid in every media section (RFC 9143)")
+
+
+def _check_transport(media: sdp.MediaDescription) -> None:
+    credentials = () if media.ice is None else (media.ice.usernameFragment or "", media.ice.password or "")
+    if not all(credentials):
+        raise SdpInvalid("expected ice-ufrag and ice-pwd in every media section (RFC 8839)")
+    for credential in credentials:
+        if len(credential) > MAX_CREDENTIAL_CHARS or not (credential.isascii() and credential.isprintable()):
+            raise SdpInvalid(
+                f"expected ice-ufrag and ice-pwd of at most {MAX_CREDENTIAL_CHARS} printable characters (RFC 8839),"
+                f" got {len(credential)}"
+            )
+    if media.dtls is None or not media.dtls.fingerprints:
+        raise SdpInvalid("expected a DTLS fingerprint in every media section (RFC 8122)")
+
+
+def _check_sctp(media: sdp.MediaDescription) -> None:
+    """The port stands in every packet of the data channel (RFC 8841 5.1, or as drafts before it had it)."""
+    port = media.fmt[0] if media.profile == "DTLS/SCTP" else media.sctp_port
+    if str(port) not in map(str, PORTS):
+        raise SdpInvalid(f"expected an sctp-port from 1 to 65535 in an application section (RFC 8841), got {port!s:.20}")
 
 
 def require_publishing(offer: Offer) -> None:

@@ -63,6 +63,7 @@ class Room:
         grid: GridConfig,
         on_event: Callable[[Event], None] = lambda _: None,
         mode: Mode = Mode.INDIVIDUAL,
+        *,
         stun: str | None = None,
         removals: Removals | None = None,
     ) -> None:

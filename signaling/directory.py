@@ -71,7 +71,7 @@ async def open_rooms(
     rooms = []
     for name in names:
         check_room_name(name)
-        rooms.append(Room(name, grid, _for_room(name, on_event), mode, stun, removals))
+        rooms.append(Room(name, grid, _for_room(name, on_event), mode, stun=stun, removals=removals))
     for room in rooms:
         room.start()
     try:
