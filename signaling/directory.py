@@ -64,6 +64,7 @@ async def open_rooms(
     grid: GridConfig,
     on_event: Callable[[str, Event], None],
     mode: Mode = Mode.INDIVIDUAL,
+    *,
     stun: str | None = None,
     removals: Removals | None = None,
 ) -> AsyncIterator[LocalDirectory]:

@@ -164,7 +164,7 @@ async def running(
     _check(config)
     authority = TokenAuthority(config.secret)
     removals = Removals(config.removals_file)
-    rooms = open_rooms(config.rooms, config.grid, on_event, config.mode, config.ice.stun, removals)
+    rooms = open_rooms(config.rooms, config.grid, on_event, config.mode, stun=config.ice.stun, removals=removals)
     async with rooms as directory:
         runner = web.AppRunner(make_app(directory, authority, config, removals), shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
