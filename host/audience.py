@@ -37,15 +37,17 @@ class Audience:
         """
         offer = parse_offer(offer_sdp)
         require_watching(offer)
-        self._check_room(address)
+        self._who_yields_to(address)  # if nobody does, there is no need to answer
         viewer = Viewer(owner, address, self._lost)
         session = Session(self._endpoint, self._fanout, viewer)
         answer = await session.answer(offer, publish=False)
         try:
-            self._check_room(address)  # others came while we answered, or the end did
+            yielding = self._who_yields_to(address)  # others came while we answered, or the end did
         except EdgeAttendError:
             await session.close()
             raise
+        if yielding is not None:
+            self._lost(yielding)
         viewer.session = session
         self._viewers[session.id] = viewer
         return session.id, answer
@@ -79,17 +81,18 @@ class Audience:
         for session in self.sessions():
             self.leave(session.id)
 
-    def _check_room(self, address: str) -> None:
+    def _who_yields_to(self, address: str) -> Viewer | None:
+        """Who goes when somebody from `address` comes in; None if there is a place. Raises `RoomFull`, `Draining`."""
         if self._closed:
             raise Draining("expected a server that goes on, got one that is shutting down; another may follow")
         if len(self._viewers) < MAX_VIEWERS:
-            return
+            return None
         half_open = [
             HalfOpen(viewer, viewer.address, viewer.session.created_s)
             for viewer in self._viewers.values()
             if viewer.session is not None and not viewer.session.ever_connected
         ]
-        self._lost(who_yields(half_open, address, time.monotonic(), f"{MAX_VIEWERS} viewers"))
+        return who_yields(half_open, address, time.monotonic(), f"{MAX_VIEWERS} viewers")
 
     def _lost(self, viewer: Viewer) -> None:
         session = viewer.session

@@ -123,6 +123,7 @@ class Fanout:
         self._requests_served = 0
         self._last_key_s = float("-inf")
         self.key_frames = 0
+        """Of this very rendition, asked for or not: an encoder begins with one."""
         self.key_requests = 0
         self.sent = 0
         """Frames of this very rendition, one for each viewer who got it."""
@@ -158,6 +159,7 @@ class Fanout:
     def publish(self, packet: Packet) -> None:
         """Hand one packet to every viewer."""
         self.packer.put(packet)
+        self.key_frames += packet.is_keyframe
         for track in self._tracks:
             track.offer(packet)
 
@@ -179,12 +181,19 @@ class Fanout:
         if due:
             self._starts_served, self._requests_served = starts, requests
             self._last_key_s = now
-            self.key_frames += 1
         return due
 
     def frames_sent(self) -> int:
         """Frames that went out in either rendition, one for each viewer who got it."""
         return self.sent + (0 if self.small is None else self.small.frames_sent())
+
+    def key_frames_made(self) -> int:
+        """Key frames of either rendition."""
+        return self.key_frames + (0 if self.small is None else self.small.key_frames_made())
+
+    def key_frames_asked(self) -> int:
+        """How often viewers asked for one, of either rendition."""
+        return self.key_requests + (0 if self.small is None else self.small.key_frames_asked())
 
     def queue_drops(self) -> int:
         """Packets that viewers never got because they were too far behind."""

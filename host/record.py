@@ -124,7 +124,7 @@ class Record:
         """The whole meeting so far."""
         now_s = self.history.now()
         if self.mode is Mode.AGGREGATE:
-            return {"mode": self.mode} | summarise_shares(self.share, self.history.since_s, now_s)
+            return {"mode": self.mode} | summarise_shares(self.share, now_s)
         return {"mode": self.mode} | await asyncio.to_thread(summarise, self.history.snapshot(), now_s)
 
     def _tell(self, event: Event) -> None:

@@ -105,7 +105,7 @@ class Renderer:
 
     @property
     def encode_ms(self) -> float:
-        """Median time to encode one frame."""
+        """Median time to encode one frame, in every rendition that is watched."""
         return 1000 * median(list(self._encode_s) or [0.0])
 
     def _run(self) -> None:
@@ -138,12 +138,14 @@ class Renderer:
         self._ticks.append(time.monotonic())
         self._compose_s.append(composed - began)
         self.compose_times.observe(composed - began)
-        if self._fanout.watched and self._handed_over - self._published < MAX_UNPUBLISHED:
+        full = self._fanout.watched and self._handed_over - self._published < MAX_UNPUBLISHED
+        if full:
             encoder = self._encode(encoder or self._new_encoder(fps), planes, number)
+        small = self._encode_small(planes, number, fps)
+        if full or small:
             encoded_s = time.perf_counter() - composed
             self._encode_s.append(encoded_s)
             self.encode_times.observe(encoded_s)
-        self._encode_small(planes, number, fps)
         if self._annotated.watchers and time.monotonic() >= self._annotated_due_s:
             self._annotated_due_s = time.monotonic() + 0.9 / ANNOTATED_FPS  # a tick early beats a tick late
             self._annotate(planes, scene, clock)
@@ -181,14 +183,14 @@ class Renderer:
             self._hand_over(lambda: self._publish(packet, self._fanout))
         return encoder
 
-    def _encode_small(self, planes: Planes, number: int, fps: int) -> None:
-        """The small rendition of every `SMALL_EVERY`-th frame, while somebody receives it."""
+    def _encode_small(self, planes: Planes, number: int, fps: int) -> bool:
+        """The small rendition of every `SMALL_EVERY`-th frame, while somebody receives it; whether it was of this."""
         fanout = self._fanout.small
         if fanout is None or not fanout.watched:
             self._small_encoder = None
-            return
+            return False
         if number // SMALL_EVERY == self._small_number or self._handed_over - self._published >= MAX_UNPUBLISHED:
-            return
+            return False
         self._small_number = number // SMALL_EVERY
         if self._small_encoder is None or self._small_encoder.fps != fps:
             width, height = (int(side / SMALL_SCALE / 2) * 2 for side in (self._config.width, self._config.height))
@@ -202,10 +204,11 @@ class Renderer:
         except Exception:  # of the small rendition alone: its next encoder begins with a key frame
             self._small_encoder = None
             self._log_error("shrink")
-            return
+            return False
         if packet is not None:
             self._handed_over += 1
             self._hand_over(lambda: self._publish(packet, fanout))
+        return True
 
     def _publish(self, packet: Packet, fanout: Fanout) -> None:
         self._published += 1

@@ -113,10 +113,12 @@ class Room:
         """Let a participant in, or back in to their tile. Returns session id and SDP answer.
 
         Raises `SdpInvalid`, `SdpNoVideo`, `SdpCodecUnsupported` for an offer that cannot work, `RoomFull`, `Overloaded`
-        and `Draining` when there is no place, and `ParticipantRemoved` for somebody whom a host sent away.
+        and `Draining` when there is no place, `ParticipantRemoved` for somebody whom a host sent away, and `ModeFixed`
+        or `ModeChanged` for who came for another mode.
         """
         self._door.check_not_removed(admission.participant)
         self._door.check_open(returning=admission.returning)
+        self._mode_with(admission)
         offer = parse_offer(offer_sdp)
         require_publishing(offer)
         self._answering += 1
@@ -139,6 +141,7 @@ class Room:
                 self._door.check_not_removed(admission.participant)
                 admission.check_waiting()
                 yielding = self._who_yields_to(admission)
+                self._settle(self._mode_with(admission))
             except EdgeAttendError:
                 await session.close()
                 raise
@@ -208,8 +211,7 @@ class Room:
         """Settle what the host gets to see. Raises `ModeFixed` for a change after the first participant joined."""
         if mode is not self.record.mode and self.mode_fixed:
             raise ModeFixed(f"expected the mode {self.record.mode}, in which participants have joined, got {mode}")
-        self.record.mode = mode
-        self.annotated.share = self.record.share if mode is Mode.AGGREGATE else None
+        self._settle(mode)
 
     async def rename(self, title: str) -> None:
         """Show another title (a clean name) from now on."""
@@ -279,6 +281,13 @@ class Room:
         if member is None:
             raise ParticipantUnknown("expected the id of a participant who is here, got one who is not")
         return member
+
+    def _mode_with(self, admission: Admission) -> Mode:
+        return admission.mode_in(self.record.mode, fixed=self.counters.joins > 0)
+
+    def _settle(self, mode: Mode) -> None:
+        self.record.mode = mode
+        self.annotated.share = self.record.share if mode is Mode.AGGREGATE else None
 
     def _who_yields_to(self, admission: Admission) -> Member | None:
         """Who goes when they come in; None if there is a place. Raises `RoomFull` if there is none to be had."""

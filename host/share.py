@@ -53,7 +53,10 @@ class ShareMeter:
 
     def __init__(self) -> None:
         self.latest: Share | None = None
-        self.points: deque[Point] = deque(maxlen=MAX_POINTS)
+        self.points: deque[Point] = deque()
+        self.began_s: float | None = None
+        """From here on no point is missing (Unix s): the first sample, or the last point that was dropped."""
+        self.dropped = 0
         self._group: frozenset[str] = frozenset()
         self._since_s = 0.0
         self._due_s = 0.0
@@ -61,6 +64,8 @@ class ShareMeter:
 
     def sample(self, attentive: Mapping[str, bool], now_s: float) -> None:
         """`attentive`: everybody who shares a label now, and whether it is that one; several times a second."""
+        if self.began_s is None:
+            self.began_s = now_s
         group = frozenset(attentive)
         if group != self._group:  # a mean over two groups would tell of who came or went
             self._group, self._since_s = group, now_s
@@ -74,6 +79,9 @@ class ShareMeter:
         while self._samples and self._samples[0][0] < now_s - OVER_S:
             self._samples.popleft()
         self.latest = self._share(now_s)
+        if len(self.points) >= MAX_POINTS:
+            self.began_s = self.points.popleft().at_s
+            self.dropped += 1
         self.points.append(Point(now_s, self.latest))
 
     def describe(self) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from host.history import MAX_ROWS, Row, Snapshot
-from host.share import MIN_SHARING, ShareMeter
+from host.share import MAX_POINTS, MIN_SHARING, ShareMeter
 from host.stretches import SHARING, Doing, Stretch, doing, stretches
 
 MAX_PEOPLE = 200
@@ -38,11 +38,7 @@ def summarise(snapshot: Snapshot, now_s: float) -> dict[str, Any]:
     totals = _times([one for _, lived in people for one in lived])
     limits = list(LIMITS)
     if snapshot.dropped:
-        since = time.strftime("%H:%M:%S UTC on %Y-%m-%d", time.gmtime(snapshot.since_s))
-        limits.append(
-            f"Only the last {MAX_ROWS} changes are kept: {snapshot.dropped} older ones are gone, and everything here "
-            f"is counted from {since} on."
-        )
+        limits.append(_cut(f"{MAX_ROWS} changes", snapshot.dropped, snapshot.since_s))
     if len(people) < len(snapshot.rows):
         limits.append(f"Only the last {len(people)} of {len(snapshot.rows)} people are listed.")
     return {
@@ -54,11 +50,13 @@ def summarise(snapshot: Snapshot, now_s: float) -> dict[str, Any]:
     }
 
 
-def summarise_shares(meter: ShareMeter, from_s: float, now_s: float) -> dict[str, Any]:
+def summarise_shares(meter: ShareMeter, now_s: float) -> dict[str, Any]:
     """What `summarise` says where nobody's own label is shown: the mean of all shares that were shown."""
     shares = [point.share.attentive for point in meter.points if point.share is not None]
+    began_s = now_s if meter.began_s is None else meter.began_s
+    cut = [_cut(f"{MAX_POINTS} shares", meter.dropped, began_s)] if meter.dropped else []
     return {
-        "from_s": round(from_s, 3),
+        "from_s": round(began_s, 3),
         "to_s": round(now_s, 3),
         "participants": [],
         "room": {
@@ -66,8 +64,15 @@ def summarise_shares(meter: ShareMeter, from_s: float, now_s: float) -> dict[str
             "shown": len(shares),
             "attentive": round(sum(shares) / len(shares), 2) if shares else None,
         },
-        "limits": list(AGGREGATE_LIMITS),
+        "limits": [*AGGREGATE_LIMITS, *cut],
     }
+
+
+def _cut(kept: str, dropped: int, since_s: float) -> str:
+    since = time.strftime("%H:%M:%S UTC on %Y-%m-%d", time.gmtime(since_s))
+    return (
+        f"Only the last {kept} are kept: {dropped} older ones are gone, and everything here is counted from {since} on."
+    )
 
 
 def _people(snapshot: Snapshot) -> list[list[Row]]:

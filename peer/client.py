@@ -72,6 +72,7 @@ class MeetingClient:
         self._connected = False
         self._ever_connected = False
         self._failures = 0
+        self._asked_s = 0.0
         self._told: tuple[str, str] | None = None
 
     @property
@@ -92,10 +93,14 @@ class MeetingClient:
                 await sleep(self._delay_s())
 
     def _delay_s(self) -> float:
-        """Exponential back-off with full jitter: a hundred participants of a restarted host must not come at once."""
+        """Exponential back-off with full jitter: a hundred participants of a restarted host must not come at once.
+
+        It comes on top of what the host asked for, which told all of them the same.
+        """
+        asked_s, self._asked_s = self._asked_s, 0.0
         most = min(self._config.retry_most_s, self._config.retry_first_s * 2.0 ** min(self._failures, 16))
         self._failures += 1
-        return random.uniform(0.0, most)  # noqa: S311  not a secret
+        return asked_s + random.uniform(0.0, most)  # noqa: S311  not a secret
 
     async def _attend(self, http: aiohttp.ClientSession) -> bool:
         """One session from offer to end; whether to try again."""
@@ -107,6 +112,7 @@ class MeetingClient:
             await session.open(self._link.whip(self._name), self._resume or self._link.token)
             ended = await session.run()
         except whip.Refused as refused:
+            self._asked_s = refused.retry_after_s
             if refused.code in FINAL_CODES:
                 self._on_failure(refused.code, refused.message, final=True)
                 return False

@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import ClientConnectorCertificateError, ClientSession, ClientTimeout
 from yarl import URL
 
+from peer.retryafter import retry_after_s
 from signaling.ice import IceServer, from_links
 from signaling.protocol import RESUME_HEADER
 
@@ -27,14 +28,18 @@ MAX_ANSWER_BYTES = 256 * 1024
 
 TOKEN_REFUSED = (401, 403)
 TRY_LATER = (408, 425, 429)
+BUSY = (429, 503)
 
 
 class Refused(Exception):  # noqa: N818  what happened, as in signaling.errors
-    """The host answered with an error. `lasting`: it would answer the same again."""
+    """The host answered with an error, and wants to be asked again in `retry_after_s` (0.0: did not say).
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    `lasting`: it would answer the same again.
+    """
+
+    def __init__(self, status: int, code: str, message: str, retry_after_s: float = 0.0) -> None:
         super().__init__(message)
-        self.status, self.code, self.message = status, code, message
+        self.status, self.code, self.message, self.retry_after_s = status, code, message, retry_after_s
 
     @property
     def lasting(self) -> bool:
@@ -62,10 +67,13 @@ class Answer:
 async def ice_servers(http: ClientSession, url: URL, token: str) -> list[IceServer]:
     """Ask which STUN and TURN servers there are for who posts to `url`; none where the host says nothing of any.
 
-    Raises `Unreachable` where there is no way to the host: the offer would wait as long, and get no further.
+    Raises `Unreachable` where there is no way to the host, and `Refused` by one that is too busy to say: the offer
+    would get no further.
     """
     try:
         async with http.options(url, headers={"Authorization": f"Bearer {token}"}, timeout=ICE_TIMEOUT) as response:
+            if response.status in BUSY:
+                raise _refusal(response, await _read(response))
             return from_links(response.headers.getall("Link", []))
     except aiohttp.ConnectionTimeoutError as error:
         raise Unreachable(f"expected an answer from the host, got {type(error).__name__}") from error
@@ -81,7 +89,7 @@ async def publish(http: ClientSession, url: URL, token: str, offer: str) -> Answ
         async with http.post(url, data=offer.encode(), headers=headers, timeout=OFFER_TIMEOUT) as response:
             body = await _read(response)
             if response.status != 201:
-                raise _refusal(response.status, body)
+                raise _refusal(response, body)
             location = response.headers.get("Location")
             if not location:
                 raise Unreachable("expected an answer with a Location, got one without")
@@ -110,7 +118,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 
 async def leave(http: ClientSession, session: URL, token: str) -> None:
     """DELETE the session, if the host still answers; it notices by itself otherwise."""
-    with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
+    with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError, ValueError):  # the last: no such header
         async with http.delete(session, headers={"Authorization": f"Bearer {token}"}, timeout=LEAVE_TIMEOUT):
             return
     logger.debug("the host did not answer the leave")
@@ -125,9 +133,10 @@ class _Problems(msgspec.Struct):
     error: _Problem
 
 
-def _refusal(status: int, body: bytes) -> Refused:
+def _refusal(response: aiohttp.ClientResponse, body: bytes) -> Refused:
+    status, wait_s = response.status, retry_after_s(response.headers)
     try:
         problem = msgspec.json.decode(body, type=_Problems).error
-    except (msgspec.MsgspecError, UnicodeError):
-        return Refused(status, f"http_{status}", f"expected an answer from the host, got HTTP status {status}")
-    return Refused(status, problem.code, problem.message)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return Refused(status, f"http_{status}", f"expected an answer from the host, got HTTP status {status}", wait_s)
+    return Refused(status, problem.code, problem.message, wait_s)

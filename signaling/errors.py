@@ -131,7 +131,7 @@ class Draining(EdgeAttendError):
     """The server is shutting down."""
 
     code, status = "draining", 503
-    retry_after_s = 5
+    retry_after_s = 2  # a restart takes no longer, and clients wait a little more than they are told
 
 
 class MessageInvalid(EdgeAttendError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import math
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -28,6 +29,9 @@ REFUSE_AFTER_S = 1.0
 
 FILE_PATHS = ("/static/", "/ort/")
 JOIN_PATHS = ("/whip/", "/whep/")
+
+WITH_PORT = re.compile(r"(?:\[([^]]*)\]|([\d.]+))(?::\d{1,5})?", re.ASCII)
+"""An address as some proxies write it, `203.0.113.7:51234` or `[2001:db8::1]:443`."""
 
 NETWORK_BITS = 64
 """Of an IPv6 address: the rest is for one household, or one machine, to choose (RFC 6177)."""
@@ -73,7 +77,10 @@ class RequestLimits:
     """A participant who is refused tries again every 2 s."""
 
     proxy: str | None = None
-    """Address of a reverse proxy whose `X-Forwarded-For` is believed; its last entry is who asked it."""
+    """Address of a reverse proxy whose `X-Forwarded-For` is believed; its last entry is who asked it.
+
+    `Forwarded` (RFC 7239) is not read: proxies that write only the one pass on the other as a stranger sent it.
+    """
 
     @property
     def trusted(self) -> str | None:
@@ -191,8 +198,14 @@ def client_network(request: web.Request) -> str:
     address = request.remote or ""
     if address == request.app[LIMITS].proxy:
         said = ",".join(request.headers.getall("X-Forwarded-For", [])).rpartition(",")[2].strip()
-        return network_of(said if is_address(said) else address)
+        asker = _without_port(said)
+        return network_of(asker if is_address(asker) else address)  # what makes no sense counts as the proxy's own
     return network_of(address)
+
+
+def _without_port(said: str) -> str:
+    found = WITH_PORT.fullmatch(said)
+    return said if found is None else found[1] or found[2] or ""
 
 
 def is_address(text: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 
 from signaling.errors import ConfigInvalid, PortTaken
 from signaling.limits import network_of
+from signaling.stalls import SendWatch
 
 HEAD_TIMEOUT_S = 10.0
 """For a TLS handshake, and for the first line and headers of a request, however slowly they drip; also how long a
@@ -23,6 +24,9 @@ connection may lie idle between two requests: pages ask once a second."""
 
 CLOSE_TIMEOUT_S = 2.0
 """For the other side to end TLS in order."""
+
+SEND_TIMEOUT_S = 30.0
+"""For the other side to take anything at all of what waits for it; a reader that is slow takes something."""
 
 MAX_CONNECTIONS = 2_000
 MAX_CONNECTIONS_OF_ONE = 1_000
@@ -44,6 +48,7 @@ class ListenConfig:
     unbounded: str | None = None
     most: int = MAX_CONNECTIONS
     most_of_one: int = MAX_CONNECTIONS_OF_ONE
+    send_timeout_s: float = SEND_TIMEOUT_S
 
 
 class Connections:
@@ -78,9 +83,12 @@ class Connection(socket.socket):
     """An accepted socket that says when it is closed."""
 
     on_closed: Callable[[], None] | None = None
+    watch: SendWatch | None = None
 
     def close(self) -> None:
         """Close, once."""
+        if self.watch is not None:
+            self.watch.close()
         super().close()
         told, self.on_closed = self.on_closed, None
         if told is not None:
@@ -94,6 +102,7 @@ class Listener(socket.socket):
     """
 
     connections: Connections
+    send_timeout_s: float
 
     def accept(self) -> tuple[socket.socket, Any]:
         """The next connection; `ConnectionAbortedError` (asyncio then goes on) if it is one too many."""
@@ -104,6 +113,7 @@ class Listener(socket.socket):
             raise ConnectionAbortedError
         connection = Connection(self.family, self.type, self.proto, fileno=plain.detach())
         connection.on_closed = lambda: self.connections.leave(address)
+        connection.watch = SendWatch(connection, self.send_timeout_s)
         return connection, peer
 
 
@@ -116,7 +126,7 @@ async def listen(factory: Callable[[], asyncio.BaseProtocol], config: ListenConf
     servers: list[asyncio.Server] = []
     try:
         for family, address in await _addresses(config):
-            servers.append(await _serve(factory, config, _listener(family, address, connections)))
+            servers.append(await _serve(factory, config, _listener(family, address, connections, config)))
     except OSError as error:
         for server in servers:
             server.close()
@@ -147,9 +157,9 @@ def _is_loopback(address: str) -> bool:
     return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
-def _listener(family: int, address: tuple[Any, ...], connections: Connections) -> Listener:
+def _listener(family: int, address: tuple[Any, ...], connections: Connections, config: ListenConfig) -> Listener:
     listener = Listener(family, socket.SOCK_STREAM)
-    listener.connections = connections
+    listener.connections, listener.send_timeout_s = connections, config.send_timeout_s
     try:
         if os.name == "posix":  # elsewhere it would let two servers share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -55,7 +55,7 @@ class RoomCollector(Collector):
         fps = family("grid_fps", "Frames per second composed")
         fps_in = family("video_in_fps", "Frames per second received, all tiles")
         compose = family("compose_ms", "Median decode and compose time, ms")
-        encode = family("encode_ms", "Median encode time, ms")
+        encode = family("encode_ms", "Median encode time of a frame, both renditions, ms")
         label_age = family("label_age_seconds", "Age of the oldest label shown to a host, whole seconds; 0: none is")
         for room in self._directory.rooms():
             viewers.add_metric([room.name], room.fanout.viewers)
@@ -77,7 +77,7 @@ class RoomCollector(Collector):
         frames, skipped = family("grid_frames", "Frames composed"), family("grid_skipped", "Grid intervals missed")
         sent = family("grid_frames_sent", "Frames sent, one for each viewer")
         errors = family("render_errors", "Frames that could not be rendered")
-        key_frames = family("key_frames", "Key frames of the grid")
+        key_frames = family("key_frames", "Key frames of the grid, both renditions")
         key_requests = family("key_requests", "Key frames that viewers asked for")
         drops = family("queue_drops", "Packets viewers missed because they were behind")
         joins, removals = family("joins", "Participants who came"), family("removals", "Participants who went")
@@ -93,8 +93,8 @@ class RoomCollector(Collector):
             skipped.add_metric(name, room.renderer.skipped)
             sent.add_metric(name, room.fanout.frames_sent())
             errors.add_metric(name, room.renderer.errors)
-            key_frames.add_metric(name, room.fanout.key_frames)
-            key_requests.add_metric(name, room.fanout.key_requests)
+            key_frames.add_metric(name, room.fanout.key_frames_made())
+            key_requests.add_metric(name, room.fanout.key_frames_asked())
             drops.add_metric(name, room.fanout.queue_drops())
             joins.add_metric(name, totals.joins)
             removals.add_metric(name, totals.removals)
@@ -109,7 +109,7 @@ class RoomCollector(Collector):
 
     def _histograms(self) -> Iterator[Metric]:
         compose = HistogramMetricFamily("edgeattend_compose_seconds", "Decode and compose time", labels=["room"])
-        encode = HistogramMetricFamily("edgeattend_encode_seconds", "Encode time", labels=["room"])
+        encode = HistogramMetricFamily("edgeattend_encode_seconds", "Encode time, both renditions", labels=["room"])
         for room in self._directory.rooms():
             for family, times in ((compose, room.renderer.compose_times), (encode, room.renderer.encode_times)):
                 family.add_metric([room.name], times.buckets(), times.sum_s)

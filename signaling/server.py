@@ -19,7 +19,8 @@ from host.loadmeter import LoadMeter
 from host.mode import Mode
 from host.record import Event
 from host.renderer import GridConfig, check_grid
-from signaling import control, ort, views, whip
+from signaling import assets, control, ort, views, whip
+from signaling.certificate import server_context
 from signaling.directory import Directory, check_room_name, close_rooms, open_rooms
 from signaling.errors import ConfigInvalid
 from signaling.http import (
@@ -30,7 +31,6 @@ from signaling.http import (
     MAX_BODY_BYTES,
     REFUSALS,
     REMOVALS,
-    STATIC,
     STRICT_TRANSPORT,
     HttpConnection,
     add_security_headers,
@@ -141,7 +141,7 @@ def make_app(
             web.get("/healthz", views.health),
             web.get("/metrics", views.metrics),
             web.get("/ort/{file}", ort.serve),
-            web.static("/static", STATIC),
+            web.get("/static/{file:.+}", assets.serve),
         ]
     )
     return app
@@ -237,14 +237,7 @@ def _check(config: ServeConfig) -> None:
 def _ssl_context(config: ServeConfig) -> ssl.SSLContext | None:
     if config.tls_cert is None or config.tls_key is None:
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(config.tls_cert, config.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigInvalid(
-            f"expected a PEM certificate and its key in {config.tls_cert} and {config.tls_key}"
-        ) from error
-    return context
+    return server_context(config.tls_cert, config.tls_key)
 
 
 def _connections(server: web.Server) -> Callable[[], HttpConnection]:
@@ -255,7 +248,9 @@ def _connections(server: web.Server) -> Callable[[], HttpConnection]:
         server,
         loop=loop,
         access_log=None,  # type: ignore[arg-type]
+        auto_decompress=False,  # nobody compresses an offer, and what is not unpacked is no bomb
         keepalive_timeout=HEAD_TIMEOUT_S,
+        lingering_time=HEAD_TIMEOUT_S,  # for a body that nobody wants
     )
 
 

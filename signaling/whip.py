@@ -9,13 +9,12 @@ from aiohttp import web
 
 from host.admission import Admission
 from host.mode import Mode
-from host.room import Room
-from signaling.errors import EdgeAttendError, MediaTypeUnsupported, ModeChanged, RoleForbidden, SdpInvalid
+from signaling.errors import EdgeAttendError, MediaTypeUnsupported, RoleForbidden, SdpInvalid
 from signaling.http import AUTHORITY, DIRECTORY, ICE_SERVERS, REMOVALS, authorize, read_body
 from signaling.ice import to_link
 from signaling.limits import client_network
 from signaling.protocol import RESUME_HEADER, clean_name
-from signaling.tokens import RESUME_TTL_S, Claims, Role
+from signaling.tokens import RESUME_TTL_S, Role
 
 SDP_TYPE = "application/sdp"
 DEFAULT_NAME = "Guest"
@@ -29,7 +28,6 @@ async def publish(request: web.Request) -> web.Response:
     offer = await _read_offer(request)
     participant = claims.participant or secrets.token_urlsafe(6)
     room.check_not_removed(participant)
-    _keep_to_mode(room, claims, request.query.get("mode"))
     name = clean_name(request.query.get("name", claims.name or DEFAULT_NAME))
     name = room.name_of(participant) or name  # who comes back keeps the name on their tile
     authority = request.app[AUTHORITY]
@@ -49,9 +47,18 @@ async def publish(request: web.Request) -> web.Response:
     def waits() -> bool:
         return request.transport is not None and not request.transport.is_closing()
 
-    returning = claims.participant is not None
-    address = client_network(request)
-    admission = Admission(participant, name, renew, claims.token_id, returning, address, waits, since_s)
+    admission = Admission(
+        participant,
+        name,
+        renew,
+        claims.token_id,
+        returning=claims.participant is not None,
+        address=client_network(request),
+        waits=waits,
+        since_s=since_s,
+        agreed=request.query.get("mode"),
+        aggregate=claims.mode == Mode.AGGREGATE,
+    )
     session_id, answer = await room.publish(offer, admission)
     response = _answer(request, session_id, answer)
     response.headers[RESUME_HEADER] = renew()
@@ -115,18 +122,6 @@ def _may_post(request: web.Request) -> bool:
 def _name_ice_servers(request: web.Request, response: web.Response) -> None:
     for server in request.app[ICE_SERVERS].issue():
         response.headers.add("Link", to_link(server))
-
-
-def _keep_to_mode(room: Room, claims: Claims, agreed: str | None) -> None:
-    """See to it that the room still is what this person came for: nobody's label is shown without their consent.
-
-    `agreed` is the mode they were told of; `claims` hold the one in which they joined, maybe before a restart.
-    Raises `ModeChanged`, `ModeFixed`.
-    """
-    if claims.mode == Mode.AGGREGATE:
-        room.set_mode(Mode.AGGREGATE)
-    if agreed is not None and agreed != room.record.mode:
-        raise ModeChanged(f"expected the room's mode, which is {room.record.mode} now, got an offer for another")
 
 
 async def _read_offer(request: web.Request) -> str:

@@ -1,5 +1,7 @@
 // Requests to the server, with the token in the header and errors as the server words them.
 
+import { retryAfterMs } from "./retryafter.js";
+
 /** An answer takes milliseconds; after this long there will be none. */
 const TIMEOUT_MS = 8000;
 
@@ -9,12 +11,19 @@ export class ApiError extends Error {
    * @param {number} status HTTP status.
    * @param {string} code Stable code, "" if the answer had none.
    * @param {string} message What the server says of it.
+   * @param {number} [waitMs] How long it asks to wait before the next try, 0 if it does not say.
    */
-  constructor(status, code, message) {
+  constructor(status, code, message, waitMs = 0) {
     super(message);
     this.name = "ApiError";
     this.status = status;
     this.code = code;
+    this.waitMs = waitMs;
+  }
+
+  /** Whether the server has too much to do, or we ask too often: the next request would be answered so, too. */
+  get busy() {
+    return this.status === 429 || this.status === 503;
   }
 
   /** Whether the same request will fail again however often it is tried. */
@@ -43,12 +52,18 @@ const PLAIN_WORDS = {
   sdp_codec_unsupported: "This browser cannot show the meeting's video format (VP8).",
 };
 
+/** For a proxy before the server, which answers in words of its own that are not for people. */
+const BUSY = "The server is busy. Trying again.";
+
 /**
  * @param {unknown} error
  * @returns {string} A sentence for people.
  */
 export function explain(error) {
-  if (error instanceof ApiError) return PLAIN_WORDS[error.code] ?? error.message;
+  if (error instanceof ApiError) {
+    const words = PLAIN_WORDS[error.code] ?? (error.busy && error.code === "" ? BUSY : error.message);
+    return error.waitMs > 0 ? words.replace("Trying again", `Trying again in ${about(error.waitMs)}`) : words;
+  }
   if (error instanceof TypeError) return "The server cannot be reached. Trying again.";
   return "The connection could not be made. Trying again.";
 }
@@ -60,7 +75,17 @@ export function explain(error) {
  * @returns {string}
  */
 export function explainOnce(error) {
-  return explain(error).replace(/Trying again.*$/, "Try again in a moment.");
+  const when = error instanceof ApiError && error.waitMs > 0 ? about(error.waitMs) : "a moment";
+  return explain(error).replace(/Trying again.*$/, `Try again in ${when}.`);
+}
+
+/**
+ * @param {number} ms
+ * @returns {string} "about 5 seconds"
+ */
+function about(ms) {
+  const seconds = Math.ceil(ms / 1000);
+  return seconds === 1 ? "about a second" : `about ${seconds} seconds`;
 }
 
 /**
@@ -91,7 +116,7 @@ export async function request(path, token, init = {}) {
   try {
     const response = await fetch(path, { cache: "no-store", ...init, headers, signal: limit.signal });
     const text = await response.text();
-    if (!response.ok) throw readError(response.status, text);
+    if (!response.ok) throw readError(response, text);
     return { headers: response.headers, url: response.url, text };
   } finally {
     clearTimeout(timer);
@@ -100,15 +125,16 @@ export async function request(path, token, init = {}) {
 }
 
 /**
- * @param {number} status
+ * @param {Response} response
  * @param {string} text
  * @returns {ApiError}
  */
-function readError(status, text) {
+function readError({ status, headers }, text) {
+  const waitMs = retryAfterMs(headers);
   try {
     const { error } = JSON.parse(text);
-    return new ApiError(status, String(error.code), String(error.message));
+    return new ApiError(status, String(error.code), String(error.message), waitMs);
   } catch {
-    return new ApiError(status, "", `The server answered ${status}.`);
+    return new ApiError(status, "", `The server answered ${status}.`, waitMs);
   }
 }

@@ -1,7 +1,7 @@
 // Stays in the meeting: opens a session, and another one whenever it is lost, until somebody leaves. No UI in here.
 
 import { ApiError } from "./api.js";
-import { Backoff, pause } from "./backoff.js";
+import { Backoff } from "./backoff.js";
 import { MeetingSession } from "./session.js";
 
 /** Coming back after one of these would be against somebody's will. */
@@ -88,7 +88,7 @@ export class MeetingClient {
         return;
       }
       this.#options.onState("reconnecting", problem);
-      await pause(this.#backoff.next(), signal);
+      await this.#backoff.wait(problem, signal);
     }
   }
 

@@ -1,6 +1,6 @@
 // The dashboard: the annotated grid, and beside it everybody's reading as text, or the room's share alone.
 
-import { explain, request } from "./api.js";
+import { ApiError, explain, request } from "./api.js";
 import { Curve } from "./curve.js";
 import { byId, roomOfPage, setText, tokenOfPage, withToken } from "./dom.js";
 import { saveText } from "./download.js";
@@ -105,7 +105,7 @@ function takeProblem(error, final) {
     picture.stop();
     clearTimeout(endTimer);
     summary.showEnd(`${explain(error)} This is what the page had last.`);
-  } else if (endTimer === 0) {
+  } else if (endTimer === 0 && !(error instanceof ApiError && error.status === 429)) {
     endTimer = setTimeout(
       () => summary.showEnd("The meeting seems to have ended: its server does not answer. This is what the page had last."),
       ENDED_AFTER_MS,

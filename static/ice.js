@@ -1,7 +1,7 @@
 // STUN and TURN servers, for who cannot reach the host directly: asked for before candidates are gathered (RFC 9725
 // 4.6), since there is no trickle ICE. Most meetings need none.
 
-import { request } from "./api.js";
+import { ApiError, request } from "./api.js";
 
 /** A server that does not tell of any soon shall not keep anybody out. */
 const ASKING_MS = 3000;
@@ -14,17 +14,19 @@ const PARAMETER = /;\s*([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s";,]+))/g;
 
 /**
  * Ask which ICE servers there are for who posts to `url`. Whatever goes wrong, there are none, and what is wrong the
- * offer will be told.
+ * offer will be told; but a server that is busy is not made one.
  *
  * @param {string} url
  * @param {string} token
  * @returns {Promise<RTCIceServer[]>}
+ * @throws {ApiError} It is busy.
  */
 export async function askIceServers(url, token) {
   try {
     const { headers } = await request(url, token, { method: "OPTIONS", signal: AbortSignal.timeout(ASKING_MS) });
     return readIceServers(headers.get("Link") ?? "");
-  } catch {
+  } catch (problem) {
+    if (problem instanceof ApiError && problem.busy) throw problem;
     return [];
   }
 }

@@ -43,20 +43,19 @@ export class Poller {
     const { url, token, everyMs, onAnswer, onProblem } = this.#options;
     const backoff = new Backoff();
     while (!signal.aborted) {
-      let wait = everyMs;
       try {
         const { text } = await request(url, token, { signal });
         if (signal.aborted) return;
         backoff.reset();
         onAnswer(JSON.parse(text));
+        await pause(everyMs, signal);
       } catch (problem) {
         if (signal.aborted) return;
         const final = problem instanceof ApiError && problem.final;
         onProblem?.(problem, final);
         if (final) return;
-        wait = backoff.next();
+        await backoff.wait(problem, signal);
       }
-      await pause(wait, signal);
     }
   }
 }

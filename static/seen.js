@@ -3,7 +3,7 @@
 import { ApiError, explain, request } from "./api.js";
 import { makeCard, updateCard } from "./card.js";
 import { byId, renderList, setText } from "./dom.js";
-import { pause } from "./backoff.js";
+import { Backoff, pause } from "./backoff.js";
 
 const EVERY_MS = 2000;
 
@@ -28,12 +28,16 @@ export class SeenByHost {
     this.#dialog.showModal();
     const closed = new AbortController();
     this.#dialog.addEventListener("close", () => closed.abort(), { once: true });
+    const backoff = new Backoff();
     while (!closed.signal.aborted) {
       try {
         const { text } = await request(this.#url, this.#token(), { signal: closed.signal });
         this.#show(JSON.parse(text));
+        backoff.reset();
       } catch (problem) {
-        if (!closed.signal.aborted) this.#showProblem(problem);
+        if (closed.signal.aborted) return;
+        this.#showProblem(problem);
+        await backoff.wait(problem, closed.signal);
       }
       await pause(EVERY_MS, closed.signal);
     }

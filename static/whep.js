@@ -71,7 +71,7 @@ export class WhepPlayer {
         return;
       }
       this.#become("reconnecting", problem);
-      await pause(this.#backoff.next(), signal);
+      await this.#backoff.wait(problem, signal);
     }
   }
 

@@ -141,7 +141,8 @@ def test_requests_of_many_viewers_make_one_key_frame_a_second(fanout: Fanout, cl
     for _ in range(50):  # five seconds in which everybody asks all the time
         for _ in range(7):
             fanout.request_key_frame()
-        made += fanout.take_key_request()
+        made += (key := fanout.take_key_request())
+        fanout.publish(packet(0, key=key))
         clock.advance(0.1)
     assert made == pytest.approx(5 / KEY_FRAME_EVERY_S, abs=1)
     assert fanout.key_frames == made
@@ -214,11 +215,16 @@ async def test_a_viewer_in_congestion_gets_the_small_rendition_from_a_key_frame_
         assert fanout.small.viewers == (1 if number == 9 else 0)
     assert (fanout.small.viewers, fanout.viewers) == (1, 2)
     assert fanout.small.take_key_request()
+    slow.request_key_frame()
+    fast.request_key_frame()
+    assert fanout.key_frames_asked() == 2
+    assert fanout.key_frames_made() == 1
     fanout.publish(packet(14))
     fanout.small.publish(packet(100))  # not before a key frame
     fanout.small.publish(packet(101, key=True))
     assert await take(slow) == 101
     assert await take(fast) == 14
+    assert fanout.key_frames_made() == 2
     slow.stop()
     assert fanout.viewers == 1
 

@@ -96,3 +96,21 @@ async def test_an_offer_that_gets_no_answer_puts_nobody_out(meeting: Meeting, mo
     with pytest.raises(SdpInvalid):
         await meeting.room.publish(offer, newcomer("ben", THERE))
     assert [one.id for one in meeting.room.participants()] == ["slow ana"]
+
+
+async def test_a_viewer_who_gets_no_answer_puts_nobody_out(meeting: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audience, "MAX_VIEWERS", 1)
+    monkeypatch.setattr(places, "CONNECT_PATIENCE_S", 0.0)
+    offer = await real_offer("recvonly")
+    slow, _ = await meeting.room.watch(offer, "slow ana", HERE)
+
+    async def fail(*_: object, **__: object) -> str:
+        raise SdpInvalid("expected an offer that can be answered")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "answer", fail)
+        with pytest.raises(SdpInvalid):
+            await meeting.room.watch(offer, "ben", THERE)
+    assert meeting.room.owner_of(slow) == ("slow ana", None)
+    await meeting.room.watch(offer, "chi", THERE)
+    assert meeting.room.owner_of(slow) is None

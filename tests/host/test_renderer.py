@@ -67,6 +67,18 @@ async def test_a_viewer_gets_a_stream_that_begins_with_a_key_frame_and_decodes(s
     assert studio.renderer.encode_ms > 0
 
 
+async def test_the_small_rendition_takes_its_time_too(studio: Studio) -> None:
+    """Where everybody watches it, nothing else is encoded."""
+    studio.fanout.small = Fanout()
+    track = studio.fanout.small.subscribe()
+    studio.renderer.start()
+    await packets(track, 3)
+    assert studio.renderer.encode_ms > 0
+    assert studio.renderer.encode_times.buckets()[-1][1] < studio.renderer.frames
+    assert studio.fanout.key_frames_made() == 1  # of its encoder's own accord
+    assert studio.fanout.key_frames == 0
+
+
 async def test_a_requested_key_frame_comes_to_everybody(studio: Studio) -> None:
     track = studio.fanout.subscribe()
     studio.renderer.start()

@@ -17,6 +17,7 @@ from host.room import Room
 from host.session import Session
 from signaling.codec import VideoDecoder, plane_views
 from signaling.errors import (
+    ModeChanged,
     ModeFixed,
     ParticipantRemoved,
     ParticipantUnknown,
@@ -382,6 +383,18 @@ async def test_an_offer_that_cannot_work_fixes_nothing(meeting: Meeting) -> None
     with pytest.raises(SdpNoVideo):
         await meeting.room.publish(await real_offer("recvonly"), Admission("ana", "Ana", str, "owner"))
     meeting.room.set_mode(Mode.AGGREGATE)
+
+
+async def test_who_comes_second_is_held_to_the_mode_that_the_first_one_brought(meeting: Meeting) -> None:
+    offer = await real_offer("sendonly")
+    back = Admission("ana", "Ana", str, "owner", aggregate=True)
+    fresh = Admission("ben", "Ben", str, "owner", agreed="individual")
+    answers = await asyncio.gather(
+        *(meeting.room.publish(offer, admission) for admission in (back, fresh)), return_exceptions=True
+    )
+    assert isinstance(answers[1], ModeChanged)
+    assert [one.id for one in meeting.room.participants()] == ["ana"]
+    assert meeting.room.record.mode is Mode.AGGREGATE
 
 
 async def test_three_people_who_share_have_a_share_and_nothing_else(

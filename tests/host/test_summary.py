@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from host import history as history_module
+from host import share as share_module
 from host import summary as module
 from host.share import ShareMeter
-from host.summary import LIMITS, summarise, summarise_shares
+from host.summary import AGGREGATE_LIMITS, LIMITS, summarise, summarise_shares
 from tests.fake_clock import FakeClock
 from tests.host.records import Diary
 
@@ -136,7 +137,7 @@ def test_the_summary_of_shares_is_their_mean_and_names_nobody() -> None:
     meter = ShareMeter()
     for quarter in range(4 * 60):
         meter.sample({"a": True, "b": True, "c": quarter < 120, "d": False}, quarter / 4)
-    found = summarise_shares(meter, 0.0, 60.0)
+    found = summarise_shares(meter, 60.0)
     shown = [point.share.attentive for point in meter.points if point.share is not None]
     assert found["room"] == {
         "points": len(meter.points),
@@ -144,4 +145,28 @@ def test_the_summary_of_shares_is_their_mean_and_names_nobody() -> None:
         "attentive": round(sum(shown) / len(shown), 2),
     }
     assert found["participants"] == []
-    assert summarise_shares(ShareMeter(), 0.0, 60.0)["room"]["attentive"] is None
+    assert found["limits"] == list(AGGREGATE_LIMITS)
+    assert summarise_shares(ShareMeter(), 60.0)["room"]["attentive"] is None
+
+
+def test_shares_are_counted_from_when_somebody_began_to_look_for_them() -> None:
+    meter = ShareMeter()
+    assert summarise_shares(meter, 60.0)["from_s"] == 60.0
+    meter.sample({}, 42.25)
+    meter.sample({}, 50.0)
+    assert summarise_shares(meter, 60.0)["from_s"] == 42.25
+
+
+def test_after_a_day_shares_are_counted_from_the_oldest_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    for where in (share_module, module):
+        monkeypatch.setattr(where, "MAX_POINTS", 4)
+    meter = ShareMeter()
+    for quarter in range(4 * 60):
+        meter.sample({"a": True, "b": True, "c": quarter < 120}, quarter / 4)
+    found = summarise_shares(meter, 60.0)
+    assert [point.at_s for point in meter.points] == [40.0, 45.0, 50.0, 55.0]
+    assert (found["from_s"], found["room"]["points"]) == (35.0, 4)
+    assert found["limits"][-1] == (
+        "Only the last 4 shares are kept: 8 older ones are gone, and everything here is counted from 00:00:35 UTC on "
+        "1970-01-01 on."
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -61,13 +62,17 @@ class FakeSession:
 
 
 class FakeHost:
-    """`sessions` in order of arrival; `refuse` answers the next offers with these statuses and codes."""
+    """`sessions` in order of arrival; `refuse` answers the next offers with these statuses and codes, and with
+    `retry_after` if there is one."""
 
     def __init__(self) -> None:
         self.sessions: list[FakeSession] = []
         self.refuse: list[tuple[int, str]] = []
+        self.retry_after: str | None = None
         self.offers: list[tuple[str, str]] = []
         """(name, bearer token) of every offer, refused ones too."""
+        self.offered_s: list[float] = []
+        """When they came (monotonic s)."""
         self.pinging = True
         self.port = 0
         self._changed = asyncio.Condition()
@@ -81,10 +86,13 @@ class FakeHost:
         name, token = request.query["name"], request.headers["Authorization"].removeprefix("Bearer ")
         assert request.content_type == "application/sdp"
         self.offers.append((name, token))
+        self.offered_s.append(time.monotonic())
         await self.tell()
         if self.refuse:
             status, code = self.refuse.pop(0)
-            return web.json_response({"error": {"code": code, "message": f"refused: {code}"}}, status=status)
+            headers = {} if self.retry_after is None else {"Retry-After": self.retry_after}
+            body = {"error": {"code": code, "message": f"refused: {code}"}}
+            return web.json_response(body, status=status, headers=headers)
         session = await self._accept(await request.text(), name, token)
         headers = {"Location": f"/sessions/{session.id}", protocol.RESUME_HEADER: RESUME}
         sdp = session.connection.localDescription.sdp

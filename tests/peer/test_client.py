@@ -230,6 +230,25 @@ async def test_a_full_room_is_tried_again(host: FakeHost) -> None:
         assert hearer.heard == [("error", "room_full"), ("connected", "p0")]
 
 
+@pytest.mark.parametrize(("status", "code"), [(503, "room_full"), (429, "too_many_requests")])
+async def test_a_host_that_says_when_is_not_asked_sooner(host: FakeHost, status: int, code: str) -> None:
+    host.refuse, host.retry_after = [(status, code)], "1"
+    async with joined(host) as (hearer, _, _):
+        await hearer.until(lambda: ("connected", "p0") in hearer.heard)
+    first_s, second_s = host.offered_s
+    assert second_s - first_s >= 1.0  # by itself it would have come within 0.05 s
+
+
+async def test_who_was_told_to_wait_once_is_not_kept_waiting_again(host: FakeHost) -> None:
+    hearer, link = Hearer(), parse_link(host.url)
+    client = MeetingClient(
+        link, "Ana", source=TestPatternSource(), moods=None, listener=hearer, on_grid_frame=print, config=QUICK
+    )
+    client._asked_s = 7.0
+    assert 7.0 <= client._delay_s() <= 7.0 + QUICK.retry_most_s
+    assert client._delay_s() <= QUICK.retry_most_s
+
+
 async def test_what_the_host_should_not_send_is_ignored(host: FakeHost) -> None:
     async with joined(host) as (hearer, _, _):
         session = await host.session(0)

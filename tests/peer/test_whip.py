@@ -61,6 +61,30 @@ async def test_a_host_that_knows_nothing_of_ice_servers_keeps_nobody_out(status:
     assert await asked(answer) == []
 
 
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_host_that_is_too_busy_to_name_ice_servers_is_not_made_an_offer(status: int) -> None:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, headers={"Retry-After": "7"})
+
+    with pytest.raises(whip.Refused) as refused:
+        await asked(answer)
+    assert (refused.value.status, refused.value.retry_after_s) == (status, 7.0)
+    assert not refused.value.lasting
+
+
+@pytest.mark.parametrize(("said", "wait_s"), [("7", 7.0), ("soon", 0.0), (None, 0.0)])
+async def test_a_refusal_tells_when_to_come_again(said: str | None, wait_s: float) -> None:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=503, text="busy", headers={} if said is None else {"Retry-After": said})
+
+    app = web.Application()
+    app.router.add_post("/whip/main", answer)
+    async with TestServer(app) as server, aiohttp.ClientSession() as http:
+        with pytest.raises(whip.Refused) as refused:
+            await whip.publish(http, URL(str(server.make_url("/whip/main"))), "token", "v=0")
+    assert (refused.value.code, refused.value.retry_after_s) == ("http_503", wait_s)
+
+
 async def test_a_host_that_is_silent_about_ice_servers_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whip, "ICE_TIMEOUT", aiohttp.ClientTimeout(total=0.1))
 

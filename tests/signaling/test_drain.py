@@ -40,7 +40,7 @@ async def test_while_sessions_close_newcomers_are_told_to_try_again(monkeypatch:
         for path, peer, token in (("/whip/main", FakePeer(), "participant"), ("/whep/other", FakePeer(None), other)):
             client.peers.append(peer)
             answer = await client.post_offer(path, await peer.offer(), token)
-            assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
             assert (await answer.json())["error"]["code"] == "draining"
         async with client.request("GET", "/healthz") as response:
             assert (response.status, (await response.json())["status"]) == (503, "draining")

@@ -228,7 +228,20 @@ def test_what_counts_as_one(address: str, network: str) -> None:
         (HERE, THERE, THERE),
         (HERE, f"203.0.113.1, {THERE}", THERE),
         (HERE, "2001:db8::1", "2001:db8::/64"),
+        (HERE, f"203.0.113.1:80, {THERE}:51234", THERE),
+        (HERE, "[2001:db8::1]:443", "2001:db8::/64"),
+        (HERE, "[2001:db8::1]", "2001:db8::/64"),
+        (HERE, "2001:db8::1:443", "2001:db8::/64"),
         (HERE, "nonsense", HERE),
+        (HERE, f"{THERE}, unknown", HERE),
+        (HERE, f"{THERE}:", HERE),
+        (HERE, f"{THERE}:http", HERE),
+        (HERE, f"{THERE}:51234:1", HERE),
+        (HERE, f"[{THERE}", HERE),
+        (HERE, "[]:443", HERE),
+        (HERE, "[2001:db8::1]443", HERE),
+        (HERE, "999.0.0.1:80", HERE),
+        (HERE, f"for={THERE}", HERE),
         (HERE, "", HERE),
         (HERE, None, HERE),
     ],
@@ -237,6 +250,11 @@ def test_only_our_proxy_is_believed_whom_it_asks_for(proxy: str | None, header: 
     door = Door(RequestLimits(proxy=proxy))
     headers = {} if header is None else {"X-Forwarded-For": header}
     assert client_network(door.request("GET", "/", **headers)) == counted
+
+
+def test_another_header_that_a_proxy_may_pass_on_as_it_came_is_not_believed() -> None:
+    door = Door(RequestLimits(proxy=HERE))
+    assert client_network(door.request("GET", "/", Forwarded=f"for={THERE}")) == HERE
 
 
 @pytest.fixture

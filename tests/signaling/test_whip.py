@@ -188,6 +188,31 @@ async def test_who_joined_in_aggregate_mode_brings_it_back_after_a_restart(clien
     assert (await client.json("/r/main/status", "viewer"))["mode"] == "aggregate"
 
 
+@pytest.mark.parametrize(
+    ("query", "direction", "refused"),
+    [
+        ("", "recvonly", (422, "sdp_no_video")),
+        ("?name=%00", "sendonly", (400, "name_invalid")),
+        ("?mode=individual", "sendonly", (409, "mode_changed")),
+    ],
+)
+async def test_an_offer_that_is_refused_brings_no_mode_back(
+    client: Client, query: str, direction: str, refused: tuple[int, str]
+) -> None:
+    token = AUTHORITY.issue(Role.PARTICIPANT, "main", participant="p7", mode="aggregate")
+    more = {"data": await real_offer(direction), "headers": {"Content-Type": "application/sdp"}}
+    assert await client.error("POST", f"/whip/main{query}", token, **more) == refused
+    assert (await client.json("/r/main/status", "viewer"))["mode"] == "individual"
+    assert (await client.post_offer("/whip/main?mode=individual", await real_offer("sendonly"))).status == 201
+
+
+async def test_where_there_is_no_place_no_mode_comes_back(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("host.room.MAX_PARTICIPANTS", 0)
+    token = AUTHORITY.issue(Role.PARTICIPANT, "main", participant="p7", mode="aggregate")
+    assert (await client.post_offer("/whip/main", await real_offer("sendonly"), token)).status == 503
+    assert (await client.json("/r/main/status", "viewer"))["mode"] == "individual"
+
+
 async def test_who_joined_in_aggregate_mode_does_not_come_back_into_another(client: Client) -> None:
     await client.join("?name=Ana")
     token = AUTHORITY.issue(Role.PARTICIPANT, "main", participant="p7", name="Zuri", mode="aggregate")
