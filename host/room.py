@@ -19,6 +19,7 @@ from host.fanout import Fanout
 from host.headroom import Level
 from host.layout import layout
 from host.member import Member
+from host.members import Members
 from host.mode import Mode
 from host.offer import Offer, parse_offer, require_publishing
 from host.participant import Participant
@@ -30,15 +31,13 @@ from host.report import Counters, describe_grid
 from host.sendsize import aspect, wanted
 from host.session import Session
 from host.text import prepare
-from signaling.errors import EdgeAttendError, ModeFixed, ParticipantUnknown, SessionUnknown
+from signaling.errors import EdgeAttendError, ModeFixed, SessionUnknown
 from signaling.protocol import (
     VERSION,
     Bye,
     ByeReason,
-    FromHost,
     ParticipantState,
     Ping,
-    Roster,
     Welcome,
 )
 from signaling.removals import Removals
@@ -78,7 +77,7 @@ class Room:
         self.renderer = Renderer(grid, Scene(name, ()), self.fanout, self.annotated)
         self._started_s = time.monotonic()
         self._endpoint = Endpoint(stun)
-        self._members: dict[str, Member] = {}
+        self._members = Members()
         self._closing = Closing()
         self._audience = Audience(self._endpoint, self.fanout, self._closing.begin)
         self._door = Door(removals or Removals())
@@ -96,13 +95,13 @@ class Room:
     async def close(self) -> None:
         """Say good-bye to everybody and end every session, task and thread; nobody comes in any more."""
         self._door.draining = True
-        self._say(Bye(ByeReason.SHUTDOWN))
+        self._members.say(Bye(ByeReason.SHUTDOWN))
         await asyncio.sleep(0)  # a turn of the loop for the good-byes to leave
         if self._watcher is not None:
             self._watcher.cancel()
             await asyncio.gather(self._watcher, return_exceptions=True)
         self.annotated.close()
-        for member in self._members.values():
+        for member in self._members:
             self._discard(member.detach())
         self._audience.close()
         await self._closing.finish()
@@ -176,10 +175,8 @@ class Room:
         viewer = self._audience.owner_of(session_id)
         if viewer is not None:
             return viewer, None
-        for member in self._members.values():
-            if member.session_id == session_id:
-                return member.owner, member.participant.id
-        return None
+        member = self._members.of_session(session_id)
+        return None if member is None else (member.owner, member.participant.id)
 
     async def leave(self, session_id: str, *, removed: bool = False) -> None:
         """End a session; a participant's tile goes with it, and if they are `removed` by a host, they are told so.
@@ -188,18 +185,17 @@ class Room:
         """
         if self._audience.leave(session_id):
             return
-        for member in list(self._members.values()):
-            if member.session_id == session_id:
-                if removed:
-                    self.remove(member.participant.id)
-                else:
-                    self._remove(member, None)
-                return
-        raise SessionUnknown("expected the id of a session that is going on, got one that is not")
+        member = self._members.of_session(session_id)
+        if member is None:
+            raise SessionUnknown("expected the id of a session that is going on, got one that is not")
+        if removed:
+            self.remove(member.participant.id)
+        else:
+            self._remove(member, None)
 
     def remove(self, participant_id: str) -> None:
         """Send a participant away for good; `Removals.save` outlives a restart. Raises `ParticipantUnknown`."""
-        member = self._member(participant_id)
+        member = self._members[participant_id]
         self._door.removals.add(participant_id)
         self._remove(member, ByeReason.REMOVED)
 
@@ -222,7 +218,7 @@ class Room:
     def seen_of(self, participant_id: str) -> dict[str, Any]:
         """All that the host sees of one participant. Raises `ParticipantUnknown`, `ParticipantRemoved`."""
         self._door.check_not_removed(participant_id)
-        return self.record.seen_of(self._member(participant_id).participant)
+        return self.record.seen_of(self._members[participant_id].participant)
 
     def status(self, *, labels: bool) -> dict[str, Any]:
         """The room as JSON; moods, or in their stead the share, only with `labels`."""
@@ -232,7 +228,7 @@ class Room:
             "mode": self.record.mode,
             "uptime_s": round(time.monotonic() - self._started_s, 1),
             "grid": describe_grid(self.grid, self.renderer.fps, self.fanout.viewers),
-            "participants": [self.record.entry(m.participant, labels=labels) for m in self._members.values()],
+            "participants": [self.record.entry(m.participant, labels=labels) for m in self._members],
         }
         if labels:
             status["mode_fixed"] = self.mode_fixed
@@ -265,22 +261,16 @@ class Room:
 
     def half_open(self) -> int:
         """Sessions that were answered and whose connection has not come about yet."""
-        members = [member.session for member in self._members.values() if member.session is not None]
+        members = [member.session for member in self._members if member.session is not None]
         return sum(not session.ever_connected for session in members + self._audience.sessions())
 
     def participants(self) -> list[Participant]:
         """Everybody who has a tile, in the order of the tiles."""
-        return [member.participant for member in self._members.values()]
+        return [member.participant for member in self._members]
 
     def totals(self) -> Counters:
         """`counters` with what those who are here now add to them."""
-        return self.counters.plus(self._members.values())
-
-    def _member(self, participant_id: str) -> Member:
-        member = self._members.get(participant_id)
-        if member is None:
-            raise ParticipantUnknown("expected the id of a participant who is here, got one who is not")
-        return member
+        return self.counters.plus(self._members)
 
     def _mode_with(self, admission: Admission) -> Mode:
         return admission.mode_in(self.record.mode, fixed=self.counters.joins > 0)
@@ -293,14 +283,12 @@ class Room:
         """Who goes when they come in; None if there is a place. Raises `RoomFull` if there is none to be had."""
         if admission.participant in self._members or len(self._members) < MAX_PARTICIPANTS:
             return None
-        connecting = [m for m in self._members.values() if m.participant.state is ParticipantState.CONNECTING]
+        connecting = [m for m in self._members if m.participant.state is ParticipantState.CONNECTING]
         half_open = [HalfOpen(m, m.address, m.participant.joined_s) for m in connecting]
         return who_yields(half_open, admission.address, time.monotonic(), f"{MAX_PARTICIPANTS} participants")
 
     def _enter(self, member: Member) -> None:
-        """They have a tile from now on: where they had it before, if they were here."""
-        self._members[member.participant.id] = member
-        self._members = dict(sorted(self._members.items(), key=lambda entry: entry[1].participant.since_s))
+        self._members.enter(member)
         self.counters.joins += 1
         self.record.note("joined", member.participant)
 
@@ -318,7 +306,7 @@ class Room:
     def _greet(self, member: Member) -> None:
         """The channel is open: who they are, who is here, what to send."""
         self._welcome(member)
-        member.send(self._roster())
+        member.send(self._members.roster())
         if member.asked is not None:
             member.send(member.asked)
 
@@ -327,7 +315,7 @@ class Room:
 
     def _state_changed(self, member: Member) -> None:
         self.record.note("state", member.participant)
-        self._say(self._roster())
+        self._members.say(self._members.roster())
 
     def _end_misbehaved(self, member: Member) -> None:
         self.counters.misbehaved += 1
@@ -336,7 +324,7 @@ class Room:
 
     def _remove(self, member: Member, reason: ByeReason | None) -> None:
         """Take a tile away: they left, fell silent for too long, or misbehaved."""
-        if self._members.pop(member.participant.id, None) is None:
+        if not self._members.remove(member):
             return
         self.counters.add_session(member)
         self.counters.removals += 1
@@ -350,10 +338,10 @@ class Room:
     def _arrange(self) -> None:
         """Lay the tiles out anew, tell everybody who is here, and each what size their tile needs."""
         self._lay_out()
-        self._say(self._roster())
+        self._members.say(self._members.roster())
 
     def _lay_out(self) -> None:
-        members = list(self._members.values())
+        members = list(self._members)
         aspects = [aspect(member.participant) for member in members]
         rects = layout(self.grid.width, self.grid.height, aspects)
         tiles = tuple(Tile(member.participant, rect) for member, rect in zip(members, rects, strict=True))
@@ -366,13 +354,6 @@ class Room:
                 member.asked = send
                 member.send(send)
 
-    def _roster(self) -> Roster:
-        return Roster([member.participant.roster_entry() for member in self._members.values()])
-
-    def _say(self, message: FromHost) -> None:
-        for member in self._members.values():
-            member.send(message)
-
     async def _watch(self) -> None:
         """Once a tick: who fell silent, who came back, whose shape changed; pings and repeats when they are due."""
         repeats = Repeats()
@@ -384,7 +365,7 @@ class Room:
                 logger.exception("could not look after the room")
 
     def _tick(self, repeats: Repeats, now: float) -> None:
-        for member in list(self._members.values()):
+        for member in self._members:
             changed = member.tick(now)
             if member.participant.state is ParticipantState.GONE:
                 self._remove(member, ByeReason.SILENT)
@@ -399,14 +380,14 @@ class Room:
 
     def _repeat(self, repeats: Repeats, now: float) -> None:
         if repeats.ping_due(now):
-            self._say(Ping(repeats.pings))
+            self._members.say(Ping(repeats.pings))
         if repeats.repeat_due(now):
-            self._say(self._roster())
-            for member in self._members.values():
+            self._members.say(self._members.roster())
+            for member in self._members:
                 if member.asked is not None:
                     member.send(member.asked)
         if repeats.renew_due(now):
-            for member in self._members.values():
+            for member in self._members:
                 self._welcome(member)
 
     def _discard(self, session: Session | None) -> None:
