@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import os
 import re
 import sys
@@ -24,7 +23,9 @@ from signaling.errors import ConfigInvalid, EdgeAttendError
 from signaling.ice import IceConfig, load_turn_secret
 from signaling.limits import RequestLimits
 from signaling.logs import LogFormat, configure_logging
+from signaling.narration import describe
 from signaling.output import Output
+from signaling.process import LINK_VARIABLE
 from signaling.removals import removals_file
 from signaling.server import Links, OwnTile, RunningServer, ServeConfig
 from signaling.server import serve as run_server
@@ -55,7 +56,7 @@ Seconds = Annotated[float | None, typer.Option(min=0.1, help="Stop after this ma
 SecretText = Annotated[
     str | None,
     typer.Option(
-        "--secret", envvar="EDGEATTEND_SECRET", help="Signs the tokens. Others on this machine see it in a command line."
+        "--secret", envvar="EDGEATTEND_SECRET", help="Signs the tokens. Others on this machine see command lines."
     ),
 ]
 SecretFile = Annotated[Path, typer.Option(help="Where the secret is kept; made at the first start.")]
@@ -193,8 +194,8 @@ def join(
     url: Annotated[
         str,
         typer.Argument(
-            envvar="EDGEATTEND_LINK",
-            help="The participant link; - reads it from standard input. Others on this machine see it in a command line.",
+            envvar=LINK_VARIABLE,
+            help="The participant link; - reads it from standard input. Others on this machine see command lines.",
         ),
     ],
     name: Annotated[str, typer.Option(help="How others see you.")],
@@ -306,10 +307,12 @@ def doctor(
     port: Port = 8080,
     camera: Annotated[int, typer.Option(min=0, help="Which camera to try.")] = 0,
     model: Annotated[Path, typer.Option(help="The attention model.")] = MODEL,
+    tls: Tls = False,
     tls_cert: TlsCert = None,
     stun: Stun = None,
     turn: Turn = None,
     turn_secret_file: TurnSecretFile = None,
+    secret: SecretText = None,
     secret_file: SecretFile = STATE_DIR / "secret",
     as_json: AsJson = False,
 ) -> None:
@@ -318,9 +321,12 @@ def doctor(
     import peer.doctor
     import signaling.doctor
     import signaling.icecheck
+    import signaling.machinecheck
 
+    own_tls = STATE_DIR if tls else None
     checks = [
-        *signaling.doctor.checks(secret_file, bind, port, tls_cert),
+        *signaling.doctor.checks(secret_file, bind, port, tls_cert, secret=secret, own_tls=own_tls),
+        *signaling.machinecheck.checks(),
         *signaling.icecheck.checks(ice_config(stun, turn, turn_secret_file)),
         *host.doctor.checks(),
         *peer.doctor.checks(camera, model),
@@ -352,26 +358,6 @@ def announce(output: Output, rooms: tuple[Links, ...], *, as_json: bool) -> None
         )
     if not as_json:
         output.write("Ctrl-C ends the meeting.\n")
-
-
-def describe(event: dict[str, Any]) -> str:
-    """What an event of the meeting, or the demo's summary, says to people."""
-    kind, name = event["event"], event.get("name", "")
-    if kind == "label":
-        words = str(event["label"])
-        if "score" in event:  # rounded down: 0.50 is attentive, and just under it is not
-            words += f" ({math.floor(event['score'] * 100) / 100:.2f}, {event['reason']})"
-        return f"  {name}: " + words.replace("_", " ")
-    if kind == "state":
-        return f"  {name} is {event['state']}"
-    if kind == "summary":
-        people = [
-            f"  {one['name']}: {'in the grid' if one['in_grid'] else 'NOT in the grid'}, labels {one['labels']}, "
-            f"{one['frames_received']} grid frames received"
-            for one in event["participants"]
-        ]
-        return "\n".join([f"The grid ran at {event['grid_fps']} frames/s.", *people])
-    return f"  {name} {kind}"
 
 
 def write_json(output: Output, value: dict[str, Any]) -> None:

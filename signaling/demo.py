@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from host.mode import Mode
 from signaling.errors import ConfigInvalid
 from signaling.process import ParticipantProcess
 from signaling.server import Links, RunningServer, ServeConfig, running
@@ -79,7 +80,7 @@ async def run_demo(
             await timer
             for task in tasks:
                 task.cancel()
-    return _summary(seen, server)
+    return await _summary(seen, server)
 
 
 def _cast(config: DemoConfig) -> list[tuple[int, Path]]:
@@ -114,23 +115,28 @@ async def _participant(links: Links, seen: Seen, clip: Path, after_s: float) -> 
         seen.last_words = list(process.last_words)
 
 
-def _summary(seen: list[Seen], server: RunningServer) -> dict[str, Any]:
-    """The last event: what happened, and whether every participant was seen and had a label."""
-    renderer = server.directory.rooms()[0].renderer
+async def _summary(seen: list[Seen], server: RunningServer) -> dict[str, Any]:
+    """The last event: what happened, and whether every participant was seen and had a label.
+
+    In aggregate mode it has the room's share in place of everybody's labels, like all that a host gets to see.
+    """
+    room = server.directory.rooms()[0]
+    aggregate = room.record.mode is Mode.AGGREGATE
     return {
         "event": "summary",
         "ok": all(one.complete for one in seen),
-        "grid_fps": round(renderer.fps, 1),
-        "grid_frames": renderer.frames,
+        "grid_fps": round(room.renderer.fps, 1),
+        "grid_frames": room.renderer.frames,
         "participants": [
             {
                 "name": one.name,
                 "in_grid": one.in_grid,
-                "labels": dict(one.labels),
+                **({} if aggregate else {"labels": dict(one.labels)}),
                 "grid_fps": one.grid_fps,
                 "frames_received": one.frames_received,
                 **({} if one.complete else {"stderr": one.last_words}),
             }
             for one in seen
         ],
+        **({"room": (await room.record.summary())["room"]} if aggregate else {}),
     }

@@ -1,39 +1,79 @@
-"""What `edgeattend doctor` looks at for the server: its secret, port, pages, browser inference and certificate."""
+"""What `edgeattend doctor` looks at for the server: secret, folder, port, pages, browser inference and certificate."""
 
 from __future__ import annotations
 
 import datetime
 import os
 import re
+import shutil
 import socket
+import tempfile
 from pathlib import Path
 
 from cryptography import x509
 
 from signaling import ort
+from signaling.certificate import MAX_PEM_BYTES, self_signed
 from signaling.check import Check, Verdict
 from signaling.errors import ConfigInvalid
+from signaling.files import read_bounded
 from signaling.http import STATIC
 from signaling.network import routed_address
-from signaling.tokens import load_secret
+from signaling.tokens import TokenAuthority, load_secret
 
 MODELS = ("attention.onnx", "attention.json", "face.onnx", "face.json")
 PAGES = ("meeting.html", "room.html", "host.html", "error.html")
 REFERENCE = re.compile(r"""(?:src|href|from|import|Worker|URL)[=( ]*["'](/static/|\.{1,2}/)([\w./-]+\.\w+)["']""")
 """How a page or module names another file of ours: from the root, or from where it lies itself."""
 
-
-def checks(secret_file: Path, bind: str, port: int, tls_cert: Path | None) -> list[Check]:
-    """Every check of the server's side."""
-    return [_secret(secret_file), _port(bind, port), _pages(), _inference(), _certificate(tls_cert), _network()]
+LEAST_FREE_MIB = 10
+"""Secret, certificate and who was removed come to a few kilobytes: with less than this a disk is as good as full."""
 
 
-def _secret(path: Path) -> Check:
+def checks(
+    secret_file: Path,
+    bind: str,
+    port: int,
+    tls_cert: Path | None,
+    *,
+    secret: str | None = None,
+    own_tls: Path | None = None,
+) -> list[Check]:
+    """Every check of the server's side. `secret`: in place of the file; `own_tls`: the folder of a certificate of our
+    own, which is made as at a start."""
+    return [
+        _secret(secret, secret_file),
+        _folder(secret_file.parent),
+        _port(bind, port),
+        _pages(),
+        _inference(),
+        _certificate(tls_cert) if own_tls is None else _own_certificate(own_tls, bind),
+        _network(),
+    ]
+
+
+def _secret(text: str | None, path: Path) -> Check:
     try:
-        load_secret(path)
+        TokenAuthority(text or load_secret(path))
     except ConfigInvalid as error:
         return Check("secret", Verdict.FAILED, error.message, "give --secret-file a place you may write to")
+    if text is None and os.name == "posix" and path.stat().st_mode & 0o077:
+        found = f"others on this machine may read or change {path}: with it anybody makes tokens"
+        return Check("secret", Verdict.WARNING, found, f"chmod 600 {path}")
     return Check("secret", Verdict.OK, "tokens can be signed")
+
+
+def _folder(path: Path) -> Check:
+    """Where the secret is, the server also writes down who was removed."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=path):
+            free_mib = shutil.disk_usage(path).free >> 20
+    except OSError as error:
+        found = f"{path} cannot be written ({error.strerror}): a restart would let in again who was removed"
+        return Check("state folder", Verdict.WARNING, found, "give --secret-file a place you may write to")
+    if free_mib < LEAST_FREE_MIB:
+        return Check("state folder", Verdict.WARNING, f"{free_mib} MiB are free for {path}", "make room")
+    return Check("state folder", Verdict.OK, f"{path} can be written")
 
 
 def _port(bind: str, port: int) -> Check:
@@ -91,14 +131,22 @@ def _certificate(path: Path | None) -> Check:
             "serve with --tls, or with --tls-cert and --tls-key",
         )
     try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError) as error:
+        certificate = x509.load_pem_x509_certificate(read_bounded(path, MAX_PEM_BYTES))
+    except (OSError, ValueError, x509.InvalidVersion) as error:
         return Check("certificate", Verdict.FAILED, f"expected a PEM certificate in {path}, got: {error}", "")
     left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
     verdict = Verdict.OK if left > datetime.timedelta(days=7) else Verdict.WARNING
     if left <= datetime.timedelta():
         verdict = Verdict.FAILED
     return Check("certificate", verdict, f"valid until {certificate.not_valid_after_utc:%Y-%m-%d}", "")
+
+
+def _own_certificate(folder: Path, bind: str) -> Check:
+    try:
+        path, _ = self_signed(folder, bind)
+    except ConfigInvalid as error:
+        return Check("certificate", Verdict.FAILED, error.message, "set XDG_STATE_HOME to a place you may write to")
+    return _certificate(path)
 
 
 def _network() -> Check:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from signaling.errors import ConfigInvalid
+from signaling.files import read_bounded
 
 CREDENTIAL_TTL_S = 12 * 3600.0
 """Longer than any meeting. coturn asks for credentials once and then lets a relay live on; a server that asks again
@@ -23,6 +24,8 @@ at every refresh, as RFC 8656 allows, would cut a meeting in the middle. Whoever
 
 MIN_SECRET_CHARS = 32
 """Everybody who may join sees credentials, and could try secrets against them at home until one fits."""
+MAX_SECRET_BYTES = 4096
+"""Of its file."""
 
 MAX_SERVERS = 8
 """Each is asked for candidates at every join. Browsers warn of five."""
@@ -136,9 +139,9 @@ def _unquoted(text: str) -> str:
 def load_turn_secret(path: Path) -> str:
     """The secret in `path`. Raises `ConfigInvalid` without its text."""
     try:
-        return path.read_text().strip()
+        return read_bounded(path, MAX_SECRET_BYTES).decode().strip()
     except OSError as error:
-        raise ConfigInvalid(f"expected the TURN server's secret in {path}, got: {error.strerror}") from error
+        raise ConfigInvalid(f"expected the TURN server's secret in {path}, got: {error.strerror or error}") from error
     except UnicodeDecodeError:
         raise ConfigInvalid(f"expected the TURN server's secret as text in {path}, got other bytes") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -15,12 +16,16 @@ STOP_S = 5.0
 
 STDERR_LINES = 20
 
+LINK_VARIABLE = "EDGEATTEND_LINK"
+"""Where `edgeattend join` takes its link from: everybody on a machine sees command lines, and the link has a token."""
+
 
 class ParticipantProcess:
     """Runs until it ends by itself or `run` is cancelled; `on_event` hears each of its JSON events."""
 
     def __init__(self, url: str, name: str, source: str, on_event: Callable[[dict[str, Any]], None]) -> None:
-        self._command = (sys.executable, "-m", "edgeattend", "join", url, "--name", name, "--source", source, "--json")
+        self._command = (sys.executable, "-m", "edgeattend", "join", "--name", name, "--source", source, "--json")
+        self._environment = os.environ | {LINK_VARIABLE: url}
         self._on_event = on_event
         self.last_words: deque[str] = deque(maxlen=STDERR_LINES)
 
@@ -30,6 +35,7 @@ class ParticipantProcess:
             *self._command,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            env=self._environment,
             start_new_session=True,  # a Ctrl-C in the terminal is for us: we end it in order
         )
         assert process.stdout is not None

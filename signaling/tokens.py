@@ -14,10 +14,13 @@ from pathlib import Path
 import jwt
 
 from signaling.errors import ConfigInvalid, RoleForbidden, RoomForbidden, TokenExpired, TokenInvalid, TokenMissing
+from signaling.files import read_bounded
 
 ALGORITHM = "HS256"
 SECRET_BYTES = 32
 MIN_SECRET_CHARS = 32
+MAX_SECRET_BYTES = 4096
+"""Of the file; ours has 44."""
 DEFAULT_TTL_S = 8 * 3600.0
 RESUME_TTL_S = 24 * 3600.0
 TTL_NUMBER = re.compile(r"[0-9]{1,6}")
@@ -128,14 +131,14 @@ class TokenAuthority:
             raise TokenExpired("expected a token that is still valid, got one that has expired") from error
         except (jwt.InvalidTokenError, ValueError) as error:
             raise TokenInvalid(
-                "expected a token signed by this server, got one that is not", detail=repr(error)
+                "expected a token signed by this server, got one that is not", detail=type(error).__name__
             ) from error
 
 
 def load_secret(path: Path) -> str:
     """The secret in `path`; made there, readable by its owner alone, if the file is missing.
 
-    Raises `ConfigInvalid` if the file can be neither read nor made.
+    Raises `ConfigInvalid` if the file can be neither read nor made, or holds no secret.
     """
     try:
         if not path.exists():
@@ -145,11 +148,16 @@ def load_secret(path: Path) -> str:
                 made.flush()
                 with contextlib.suppress(FileExistsError):  # another server was first: its secret is the secret
                     path.hardlink_to(made.name)  # never half a secret
-        return path.read_text().strip()
+        secret = read_bounded(path, MAX_SECRET_BYTES).decode().strip()
     except OSError as error:
-        raise ConfigInvalid(f"expected a readable and writable secret file at {path}, got: {error.strerror}") from error
+        raise ConfigInvalid(
+            f"expected a readable and writable secret file at {path}, got: {error.strerror or error}"
+        ) from error
     except UnicodeDecodeError as error:
         raise ConfigInvalid(f"expected a secret as text in {path}, got other bytes") from error
+    if len(secret) < MIN_SECRET_CHARS:
+        raise ConfigInvalid(f"expected a secret of at least {MIN_SECRET_CHARS} characters in {path}, got {len(secret)}")
+    return secret
 
 
 def parse_ttl(text: str) -> float:

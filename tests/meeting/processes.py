@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+
+from signaling.process import LINK_VARIABLE
 
 ROOT = Path(__file__).parent.parent.parent
 CLIPS = ROOT / "peer" / "clips"
@@ -23,25 +26,43 @@ class Command:
     """One `edgeattend` process; its events are kept, and can be waited for.
 
     `within`: a command line in front of it, such as one that enters a namespace; it must become the process itself.
+    `environment`: variables more than ours. `strict`: Python's warnings are errors, which a user's are not.
     """
 
-    def __init__(self, *arguments: str, within: Sequence[str] = (), module: str = "edgeattend") -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        within: Sequence[str] = (),
+        module: str = "edgeattend",
+        environment: Mapping[str, str] | None = None,
+        cwd: Path = ROOT,
+        strict: bool = True,
+    ) -> None:
         self.arguments = arguments
-        self._command = (*within, sys.executable, "-W", "error", "-m", module, *arguments)
+        self._environment, self._cwd = os.environ | dict(environment or {}), cwd
+        warnings = ("-W", "error") if strict else ()
+        self._command = (*within, sys.executable, *warnings, "-m", module, *arguments)
         self.events: list[Event] = []
         self.stderr = ""
         self._came = asyncio.Condition()
         self._ended = False
         self._readers: list[asyncio.Task[None]] = []
 
-    async def start(self) -> None:
+    async def start(self, text: str | None = None) -> None:
+        """`text`: all of its standard input."""
         self.process = await asyncio.create_subprocess_exec(
             *self._command,
+            stdin=None if text is None else asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            cwd=ROOT,
+            env=self._environment,
+            cwd=self._cwd,
         )
         self._readers = [asyncio.create_task(self._read_stdout()), asyncio.create_task(self._read_stderr())]
+        if text is not None:
+            assert self.process.stdin is not None
+            self.process.stdin.write(text.encode())
+            self.process.stdin.close()
 
     async def event(self, kind: str, matches: Callable[[Event], bool] = lambda _: True, *, after: int = 0) -> Event:
         """The first event of `kind` that matches, among those from index `after` on; waits for it."""
@@ -85,7 +106,8 @@ class Command:
 class Meeting:
     """A server process and what a test asks of it.
 
-    `within` and `module`: as for `Command`; `http` has to reach the server from there. `options`: more for `serve`.
+    `within`, `module`, `environment`, `cwd` and `strict`: as for `Command`; `http` has to reach the server from there.
+    `options`: more for `serve`.
     """
 
     def __init__(
@@ -97,7 +119,11 @@ class Meeting:
         within: Sequence[str] = (),
         module: str = "edgeattend",
         options: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        cwd: Path = ROOT,
+        strict: bool = True,
     ) -> None:
+        self._environment, self._cwd, self._strict = environment or {}, cwd, strict
         self._secret_file = secret_file
         self._options = options
         self._http = http
@@ -115,9 +141,18 @@ class Meeting:
         self.origin = self.ready["participant_url"].split("/r/")[0]
         self.port = int(self.origin.rsplit(":", 1)[1])
 
-    async def run(self, *arguments: str, within: Sequence[str] | None = None) -> Command:
+    async def run(
+        self, *arguments: str, within: Sequence[str] | None = None, environment: Mapping[str, str] | None = None
+    ) -> Command:
         """One more command, where the server is unless `within` says otherwise."""
-        command = Command(*arguments, within=self._within if within is None else within, module=self._module)
+        command = Command(
+            *arguments,
+            within=self._within if within is None else within,
+            module=self._module,
+            environment={**self._environment, **(environment or {})},
+            cwd=self._cwd,
+            strict=self._strict,
+        )
         await command.start()
         self._commands.append(command)
         return command
@@ -125,8 +160,9 @@ class Meeting:
     async def join(
         self, name: str, source: str = str(CLIPS / "ana.mp4"), *options: str, within: Sequence[str] | None = None
     ) -> Command:
-        url = self.ready["participant_url"]
-        return await self.run("join", url, "--name", name, "--source", source, "--json", *options, within=within)
+        link = {LINK_VARIABLE: self.ready["participant_url"]}
+        arguments = ("join", "--name", name, "--source", source, "--json", *options)
+        return await self.run(*arguments, within=within, environment=link)
 
     async def status(self) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.ready['tokens']['host']}"}

@@ -1,7 +1,11 @@
-"""FFmpeg's WHIP muxer as a process: URL TOKEN [CERT KEY] [--frames N]; a red picture and silence at 30 frames/s."""
+"""FFmpeg's WHIP muxer as a process: URL [CERT KEY] [--frames N], with its token in EDGEATTEND_TOKEN.
+
+It sends a red picture and silence at 30 frames/s.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from fractions import Fraction
@@ -13,9 +17,9 @@ FPS = 30
 
 
 def main() -> None:
-    url, token, *rest = sys.argv[1:]
+    url, *rest = sys.argv[1:]
     frames = int(rest[rest.index("--frames") + 1]) if "--frames" in rest else 30 * FPS
-    options = {"authorization": token}
+    options = {"authorization": os.environ["EDGEATTEND_TOKEN"]}
     if len(rest) >= 2 and rest[0] != "--frames":
         options |= {"cert_file": rest[0], "key_file": rest[1]}
     with av.open(url, "w", format="whip", options=options) as output:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from signaling.process import LINK_VARIABLE
 from tests.meeting.processes import CLIPS, Command, Meeting, meeting
 
 
@@ -109,15 +110,15 @@ async def test_model_that_is_missing_or_broken_lets_the_meeting_go_on(
     ],
 )
 async def test_participant_link_that_is_wrong(room: Meeting, change: Any, code: str) -> None:
-    command = await room.run(
-        "join", change(room.ready["participant_url"]), "--name", "Ana", "--source", "test", "--json"
-    )
+    link = {LINK_VARIABLE: change(room.ready["participant_url"])}
+    command = await room.run("join", "--name", "Ana", "--source", "test", "--json", environment=link)
     assert await command.exit_code() in (1, 2)
     assert "expected" in sentence(command)
 
 
 async def test_viewer_link_does_not_let_one_take_part(room: Meeting) -> None:
-    command = await room.run("join", room.ready["viewer_url"], "--name", "Ana", "--source", "test", "--json")
+    link = {LINK_VARIABLE: room.ready["viewer_url"]}
+    command = await room.run("join", "--name", "Ana", "--source", "test", "--json", environment=link)
     assert await command.exit_code() == 1
     assert "expected a participant token, got a viewer token" in sentence(command)
 

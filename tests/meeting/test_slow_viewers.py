@@ -25,7 +25,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Meeting]:
 async def watch(room: Meeting) -> Command:
     """A viewer that gets the grid."""
     url, token = room.ready["whep_url"], room.ready["tokens"]["viewer"]
-    viewer = Command(url, token, module="tests.meeting.watch_whep")
+    viewer = Command(url, module="tests.meeting.watch_whep", environment={"EDGEATTEND_TOKEN": token})
     await viewer.start()
     room._commands.append(viewer)
     await viewer.event("frames")

@@ -16,6 +16,7 @@ from aioice.turn import create_turn_endpoint
 from signaling import icecheck
 from signaling.check import Verdict
 from signaling.ice import IceConfig, IceServers
+from signaling.process import LINK_VARIABLE
 from tests.meeting.processes import CLIPS, Command, Meeting
 from tests.turn_server import TURNSERVER, WHY_NOT, TurnServer, turn_server
 
@@ -49,8 +50,9 @@ async def joined(room: Meeting) -> AsyncIterator[Command]:
     """Ana, who has no way to the host but over a relay."""
     source = str(CLIPS / "ana.mp4")
     command = Command(
-        *("join", room.ready["participant_url"], "--name", "Ana", "--source", source, "--no-labels", "--json"),
+        *("join", "--name", "Ana", "--source", source, "--no-labels", "--json"),
         module=RELAY_ONLY,
+        environment={LINK_VARIABLE: room.ready["participant_url"]},
     )
     await command.start()
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -43,7 +44,8 @@ def write_certificate(folder: Path, key: ec.EllipticCurvePrivateKey | rsa.RSAPri
 async def publish(room: Meeting, *options: str) -> asyncio.subprocess.Process:
     url, token = room.ready["whip_url"] + "?name=FFmpeg", room.ready["tokens"]["participant"]
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, str(PUBLISH), url, token, *options),
+        *(sys.executable, str(PUBLISH), url, *options),
+        env=os.environ | {"EDGEATTEND_TOKEN": token},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

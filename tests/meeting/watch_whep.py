@@ -1,9 +1,13 @@
-"""A viewer as a process: URL TOKEN; a JSON line per second that says how many frames of the grid have come."""
+"""A viewer as a process: URL, with its token in EDGEATTEND_TOKEN.
+
+A JSON line says how many frames of the grid have come, as soon as there are more.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 
 import aiohttp
@@ -12,7 +16,7 @@ from tests.fake_peer import FakePeer
 
 
 async def main() -> None:
-    url, token = sys.argv[1:]
+    (url,), token = sys.argv[1:], os.environ["EDGEATTEND_TOKEN"]
     peer = FakePeer(None)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/sdp"}
     async with aiohttp.ClientSession() as http, http.post(url, data=await peer.offer(), headers=headers) as response:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import ssl
 from pathlib import Path
 
 import aiohttp
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
-from signaling.certificate import self_signed
+from signaling.certificate import self_signed, server_context
 from signaling.errors import ConfigInvalid
 from signaling.server import ServeConfig, running
 
@@ -64,3 +66,44 @@ def test_a_host_name_in_any_script_will_do(tmp_path: Path, monkeypatch: pytest.M
     certificate = x509.load_pem_x509_certificate(self_signed(tmp_path, "127.0.0.1")[0].read_bytes())
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert "xn--hns-laptop-q5a" in names.get_values_for_type(x509.DNSName)
+
+
+def test_a_key_with_a_password_is_refused_and_nobody_is_asked(tmp_path: Path) -> None:
+    cert_file, key_file = self_signed(tmp_path, "127.0.0.1")
+    key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
+    locked = serialization.BestAvailableEncryption(b"secret")
+    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked))
+    with pytest.raises(ConfigInvalid, match="got: a key with a password: take it off"):
+        server_context(cert_file, key_file)
+
+
+def test_what_is_wrong_with_a_certificate_and_its_key_is_said(tmp_path: Path) -> None:
+    cert_file, key_file = self_signed(tmp_path, "127.0.0.1")
+    other = self_signed(tmp_path / "other", "127.0.0.1")[1]
+    os.mkfifo(tmp_path / "pipe")
+    for cert, key, words in (
+        (key_file, cert_file, "no certificate in the first"),
+        (cert_file, cert_file, "no private key in the second"),
+        (cert_file, other, "the key of another certificate"),
+        (tmp_path / "pipe", key_file, "a pipe or a device"),
+        (cert_file, tmp_path / "pipe", "a pipe or a device"),
+    ):
+        with pytest.raises(ConfigInvalid, match=f"expected a PEM certificate and its key in .*, got: {words}"):
+            server_context(cert, key)
+    assert isinstance(server_context(cert_file, key_file), ssl.SSLContext)
+
+
+def test_a_certificate_that_has_ended_serves_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("signaling.certificate.VALID_DAYS", 0)
+    server_context(*self_signed(tmp_path, "127.0.0.1"))
+    assert "browsers will refuse it" in caplog.text
+
+
+def test_a_pipe_in_the_place_of_our_own_certificate_is_not_waited_for(tmp_path: Path) -> None:
+    cert_file, _ = self_signed(tmp_path, "127.0.0.1")
+    cert_file.unlink()
+    os.mkfifo(cert_file)
+    with pytest.raises(ConfigInvalid, match=r"expected to write a certificate into .*, got: a pipe"):
+        self_signed(tmp_path, "127.0.0.1")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from signaling.demo import DemoConfig, Seen, _cast, _name
+from host.mode import Mode
+from signaling.demo import DemoConfig, Seen, _cast, _name, _summary
+from signaling.narration import describe
+from signaling.server import running
 from tests.signaling.conftest import CONFIG
 
 
@@ -31,3 +35,20 @@ def test_the_clips_are_shared_out_in_turn() -> None:
     clips = [Path("a.mp4"), Path("b.mp4")]
     cast = _cast(DemoConfig(CONFIG, clips, participants=5, seconds=1))
     assert [clip.stem for _, clip in cast] == ["a", "b", "a", "b", "a"]
+
+
+@pytest.mark.parametrize("mode", Mode)
+async def test_the_summary_tells_of_labels_no_more_than_the_mode_allows(mode: Mode) -> None:
+    seen = Seen("Ana", in_grid=True)
+    seen.hear({"event": "label", "label": "attentive"})
+    async with running(replace(CONFIG, mode=mode)) as server:
+        summary = await _summary([seen], server)
+    told = {text: "attentive': 1" in text for text in (str(summary), describe(summary))}
+    assert set(told.values()) == {mode is Mode.INDIVIDUAL}, told
+    assert ("room" in summary) == (mode is Mode.AGGREGATE)
+
+
+def test_the_share_of_the_room_is_said_to_people() -> None:
+    summary = {"event": "summary", "grid_fps": 15.0, "participants": []}
+    assert describe(summary | {"room": {"attentive": 0.64}}).endswith("The room: 64% attentive on average")
+    assert describe(summary | {"room": {"attentive": None}}).endswith("The room: no share to show")

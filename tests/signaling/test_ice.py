@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import os
 import re
 from pathlib import Path
 
@@ -141,3 +142,9 @@ def test_the_secret_comes_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(ConfigInvalid, match="as text"):
         load_turn_secret(tmp_path / "bytes")
+
+
+def test_a_pipe_in_the_place_of_the_secret_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "secret")
+    with pytest.raises(ConfigInvalid, match=r"secret in .*/secret, got: a pipe or a device"):
+        load_turn_secret(tmp_path / "secret")

@@ -69,6 +69,48 @@ def test_every_line_of_the_process_is_json_warnings_of_python_too(capsys: pytest
     assert "something is old" in lines[1]["event"]
 
 
+@pytest.mark.parametrize(
+    ("said", "logged"),
+    [
+        ("Error handling request from 10.1.2.3", "Error handling request from [address]"),
+        ("cannot connect to ('2001:db8::7', 8080, 0, 0)", "cannot connect to ('[address]', 8080, 0, 0)"),
+        ("host [::ffff:10.1.2.3]:8080.", "host [[address]]:8080."),
+        ("asked 10.1.2.3:8080.", "asked [address]:8080."),
+        ("GET /r/main?token=abc&x=1 failed", "GET /r/main?token=[token]&x=1 failed"),
+        ("Bearer eyJh.eyJi.c-_d is none", "Bearer [token] is none"),
+        ("at 17:10:22 of 1.16.2 a[1:2] was std::string", "at 17:10:22 of 1.16.2 a[1:2] was std::string"),
+    ],
+)
+@pytest.mark.parametrize("log_format", LogFormat)
+def test_libraries_and_traces_tell_no_address_and_no_token(
+    log_format: LogFormat, said: str, logged: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with fresh_logging():
+        configure_logging(log_format)
+        logging.getLogger("aiohttp.server").error("%s", said)
+        logging.getLogger("host.room").error("it failed", exc_info=OSError(said))
+    lines = capsys.readouterr().err
+    assert lines.count(logged) == 2, lines
+    assert said == logged or said not in lines
+
+
+def test_what_our_own_words_say_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with fresh_logging():
+        configure_logging(LogFormat.TEXT)
+        logging.getLogger("signaling.rtc").warning("no relay: the TURN server %s:%d is silent", "10.1.2.3", 3478)
+    assert "the TURN server 10.1.2.3:3478 is silent" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["aioice.ice", "aiortc", "aiohttp.access", "aiohttp.server", "asyncio"])
+def test_libraries_that_tell_of_people_are_not_heard_with_verbose_either(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with fresh_logging():
+        configure_logging(LogFormat.TEXT, verbose=True)
+        logging.getLogger(name).info("candidate of Ana")
+    assert capsys.readouterr().err == ""
+
+
 def test_text_is_for_people_and_verbose_says_more(capsys: pytest.CaptureFixture[str]) -> None:
     with fresh_logging():
         configure_logging(LogFormat.TEXT, verbose=True)

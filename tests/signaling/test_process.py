@@ -20,12 +20,16 @@ def participant(script: str, events: list[dict[str, Any]]) -> ParticipantProcess
     return process
 
 
-def test_the_command_is_the_one_a_person_would_type() -> None:
+def test_the_command_is_the_one_a_person_would_type_but_for_the_link_which_others_must_not_see() -> None:
     process = ParticipantProcess("http://host/r/main?token=t", "Ana", "camera:0", lambda _: None)
-    assert process._command[1:] == (
-        *("-m", "edgeattend", "join", "http://host/r/main?token=t"),
-        *("--name", "Ana", "--source", "camera:0", "--json"),
-    )
+    assert process._command[1:] == ("-m", "edgeattend", "join", "--name", "Ana", "--source", "camera:0", "--json")
+
+
+async def test_the_link_is_in_the_environment() -> None:
+    events: list[dict[str, Any]] = []
+    script = """import json, os; print(json.dumps({"link": os.environ["EDGEATTEND_LINK"]}))"""
+    assert await participant(script, events).run() == 0
+    assert events == [{"link": "http://host/r/main?token=t"}]
 
 
 async def test_events_are_heard_and_other_output_is_not() -> None:

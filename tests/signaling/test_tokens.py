@@ -140,6 +140,15 @@ def test_what_was_wrong_with_a_token_goes_to_the_log_alone() -> None:
     assert "not.a.token" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "token", ["eyJsecret\udcff", "eyJsecret", "eyJsecret.secret.secret", "e30.eyJzZWNyZXQi.secret"]
+)
+def test_the_log_is_told_what_was_wrong_and_not_what_it_was(token: str) -> None:
+    with pytest.raises(TokenInvalid) as caught:
+        AUTHORITY.check(token, "main", Role.VIEWER)
+    assert "secret" not in caught.value.detail
+
+
 @given(st.text() | st.text(st.characters(categories=["Cs"]), min_size=1) | st.from_regex(r"\A[\w-]*\.[\w-]*\.[\w-]*\Z"))
 def test_arbitrary_text_is_no_token_and_no_crash(text: str) -> None:
     with pytest.raises(EdgeAttendError) as caught:
@@ -195,3 +204,19 @@ def test_a_duration_is_a_number_and_a_unit(text: str, seconds: float) -> None:
 def test_any_other_duration_is_refused(text: str) -> None:
     with pytest.raises(ConfigInvalid, match="a duration like 45s, 30m, 8h or 7d"):
         parse_ttl(text)
+
+
+def test_a_secret_file_that_holds_none_is_an_error_with_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("short\n")
+    with pytest.raises(ConfigInvalid, match=rf"at least 32 characters in {path}, got 5"):
+        load_secret(path)
+    path.write_text("s" * 5000)
+    with pytest.raises(ConfigInvalid, match=rf"{path}, got: a file of more than 4,096 bytes"):
+        load_secret(path)
+
+
+def test_a_pipe_in_the_place_of_the_secret_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "secret")
+    with pytest.raises(ConfigInvalid, match="a pipe or a device"):
+        load_secret(tmp_path / "secret")
