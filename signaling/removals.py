@@ -11,12 +11,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from signaling.errors import ConfigInvalid
+from signaling.files import read_bounded
 from signaling.tokens import RESUME_TTL_S
 
 logger = logging.getLogger(__name__)
 
 MAX_REMOVED = 10_000
 """The last ones. Of more in one day, the oldest could come back."""
+
+MAX_BYTES = 16 << 20
+"""Of the file, which a start makes short again; more than a year of a host who does nothing else."""
 
 LINE = re.compile(r"([0-9]{1,12}) ([A-Za-z0-9_-]{1,64})")
 """When nothing can be opened by them any more (Unix s), and who: an id that the server drew at random."""
@@ -35,11 +39,11 @@ class Removals:
         self._unsaved: list[str] = []
         if path is not None and path.exists():
             try:
-                self._read(path.read_text(errors="replace"))
+                self._read(read_bounded(path, MAX_BYTES).decode(errors="replace"))
                 _replace(path, self._until)
             except OSError as error:
                 raise ConfigInvalid(
-                    f"expected a readable and writable file of removed participants at {path}, got: {error.strerror}"
+                    f"expected a readable and writable file of removed participants at {path}, got: {error.strerror or error}"
                 ) from error
 
     def __contains__(self, participant: str) -> bool:
