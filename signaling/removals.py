@@ -43,7 +43,7 @@ class Removals:
                 _replace(path, self._until)
             except OSError as error:
                 raise ConfigInvalid(
-                    f"expected a readable and writable file of removed participants at {path}, got: {error.strerror or error}"
+                    f"expected a file of removed participants at {path} to read and write, got: {error.strerror or error}"
                 ) from error
 
     def __contains__(self, participant: str) -> bool:

@@ -87,7 +87,7 @@ async def test_a_disk_that_takes_nothing_is_told_and_the_removal_holds(
 
 
 def test_a_file_that_is_none_is_an_error_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(ConfigInvalid, match=f"removed participants at {tmp_path}, got: a folder"):
+    with pytest.raises(ConfigInvalid, match=f"removed participants at {tmp_path} to read and write, got: a folder"):
         Removals(tmp_path)
 
 
