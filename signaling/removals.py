@@ -42,8 +42,9 @@ class Removals:
                 self._read(read_bounded(path, MAX_BYTES).decode(errors="replace"))
                 _replace(path, self._until)
             except OSError as error:
+                found = error.strerror or error
                 raise ConfigInvalid(
-                    f"expected a file of removed participants at {path} to read and write, got: {error.strerror or error}"
+                    f"expected a file of removed participants at {path} to read and write, got: {found}"
                 ) from error
 
     def __contains__(self, participant: str) -> bool:
