@@ -6,6 +6,8 @@ Codes are part of the protocol: docs/protocol.md lists them.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class EdgeAttendError(Exception):
     """Base of all errors with a user-facing message."""
@@ -19,6 +21,17 @@ class EdgeAttendError(Exception):
         super().__init__(message)
         self.message = message
         self.detail = detail
+
+
+def place_of(error: BaseException) -> str:
+    """For a `detail`: the kind of `error` and the line that raised it. Its own words may be what somebody sent, a token
+    or an address."""
+    traceback = error.__traceback__
+    if traceback is None:
+        return type(error).__name__
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return f"{type(error).__name__} at {Path(traceback.tb_frame.f_code.co_filename).name}:{traceback.tb_lineno}"
 
 
 class TokenMissing(EdgeAttendError):

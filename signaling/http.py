@@ -9,6 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -21,6 +22,7 @@ from signaling.errors import (
     BodyTooLarge,
     BodyTooSlow,
     EdgeAttendError,
+    MediaTypeUnsupported,
     MethodNotAllowed,
     NotFound,
     RoomUnknown,
@@ -46,6 +48,12 @@ MAX_BODY_BYTES = 64 * 1024
 
 BODY_TIMEOUT_S = 10.0
 """For all of a body, however slowly it drips."""
+
+BODY_ERRORS = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
+"""What reading a body raises that is cut off or malformed; aiohttp puts the connection's end and its parser's errors
+there."""
+
+DATE_FIELDS = ("if_modified_since", "if_unmodified_since", "if_range")
 
 ONE_YEAR_S = 365 * 24 * 3600
 
@@ -110,16 +118,35 @@ def bearer(request: web.Request) -> str | None:
 
 
 async def read_body(request: web.Request) -> bytes:
-    """All of the request's body. Raises `BodyTooSlow`; aiohttp refuses what is over `MAX_BODY_BYTES`."""
+    """All of the request's body. Raises `BodyTooSlow`, `MediaTypeUnsupported` for a compressed one and `BadRequest` for
+    one that breaks off; aiohttp refuses what is over `MAX_BODY_BYTES`.
+    """
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise MediaTypeUnsupported("expected a body as it is, without Content-Encoding, got one that is encoded")
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             return await request.read()
     except TimeoutError as error:
         raise BodyTooSlow(f"expected the whole body within {BODY_TIMEOUT_S:.0f} s, got only a part of it") from error
+    except BODY_ERRORS as error:  # in chunks that are none; or the other side has gone
+        raise BadRequest("expected a whole body as HTTP has it, got a part of one") from error
 
 
 class HttpConnection(web.RequestHandler):
     """One connection. What its parser rejects, aiohttp would log and send back as it came, a token in it included."""
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """aiohttp's hook: what it refuses before our middlewares hear of it (`Expect`) it would answer in its words."""
+        if isinstance(request, web.Request) and isinstance(resp, web.HTTPException):
+            resp = _error_response(request, BadRequest("expected no Expect but 100-continue, got another"), {})
+        return await super().finish_response(request, resp, start_time)
+
+    def log_exception(self, *args: Any, **more: Any) -> None:
+        """aiohttp's hook: a body that turns out to be none behind our answer is no fault of ours, and not for a log."""
+        if not isinstance(more.get("exc_info"), BODY_ERRORS):
+            super().log_exception(*args, **more)
 
     def handle_error(
         self,
@@ -142,6 +169,7 @@ class HttpConnection(web.RequestHandler):
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every failure as the error it is: JSON for programs, a page for people."""
     try:
+        _check_dates(request)
         return await handler(request)
     except EdgeAttendError as error:
         if error.detail:
@@ -153,14 +181,14 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
         return _error_response(request, _from_aiohttp(error), allow)
     except Exception:  # a bug of ours: the meeting goes on, the log has the trace, the user no internals
-        logger.exception("could not answer %s %s", request.method, request.path)
+        logger.exception("could not answer %s %s", request.method, _route(request))
         return _error_response(request, EdgeAttendError("something went wrong on the server; the log says what"), {})
 
 
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
     """`on_response_prepare` signal: the headers that every answer carries."""
     response.headers.update(SECURITY_HEADERS)
-    if request.app[STRICT_TRANSPORT] and request.url.host != "localhost":  # where it would hold for every port
+    if request.app[STRICT_TRANSPORT] and request.host.partition(":")[0] != "localhost":  # would hold for every port
         response.headers.setdefault("Strict-Transport-Security", f"max-age={ONE_YEAR_S}")
     if request.path.startswith("/static/"):  # kept, but asked about each time: a page never meets an older script
         response.headers.setdefault("Cache-Control", "no-cache")
@@ -182,6 +210,21 @@ def json_response(value: object, status: int = 200) -> web.Response:
     return web.Response(
         body=body, status=status, content_type="application/json", headers={"Cache-Control": "no-store"}
     )
+
+
+def _check_dates(request: web.Request) -> None:
+    """Raise `BadRequest` for a date in no calendar: aiohttp reads it while it sends a file, too late for an answer."""
+    for field in DATE_FIELDS:
+        try:
+            getattr(request, field)
+        except (OverflowError, ValueError) as error:
+            raise BadRequest("expected dates as HTTP has them, got one that is in no calendar") from error
+
+
+def _route(request: web.Request) -> str:
+    """Where `request` goes to, as the routes spell it: its own path has ids in it."""
+    resource = request.match_info.route.resource
+    return "an unknown address" if resource is None else resource.canonical
 
 
 def _from_aiohttp(error: web.HTTPException) -> EdgeAttendError:

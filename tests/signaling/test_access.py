@@ -198,7 +198,7 @@ def test_the_matrix_has_every_route() -> None:
     for route in app.router.routes():
         assert route.resource is not None
         path = route.resource.canonical
-        served.add((route.method, "/static/room.js" if path == "/static" else path.format(**names)))
+        served.add((route.method, "/static/room.js" if path == "/static/{file}" else path.format(**names)))
     assert {(method, path) for method, path in served if method != "HEAD"} == set(matrix())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import ssl
@@ -107,3 +108,15 @@ def test_a_pipe_in_the_place_of_our_own_certificate_is_not_waited_for(tmp_path: 
     os.mkfifo(cert_file)
     with pytest.raises(ConfigInvalid, match=r"expected to write a certificate into .*, got: a pipe"):
         self_signed(tmp_path, "127.0.0.1")
+
+
+def test_a_certificate_of_ours_on_an_unknown_curve_is_made_anew(tmp_path: Path) -> None:
+    cert_file, key_file = self_signed(tmp_path, "127.0.0.1")
+    der = x509.load_pem_x509_certificate(cert_file.read_bytes()).public_bytes(serialization.Encoding.DER)
+    curve = bytes.fromhex("06082a8648ce3d030107")
+    assert curve in der
+    odd = base64.encodebytes(der.replace(curve, curve[:-1] + b"\x77")).decode()
+    cert_file.write_text(f"-----BEGIN CERTIFICATE-----\n{odd}-----END CERTIFICATE-----\n")
+    with pytest.raises(ConfigInvalid, match="expected a PEM certificate"):
+        server_context(cert_file, key_file)
+    server_context(*self_signed(tmp_path, "127.0.0.1"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from signaling import errors
-from signaling.errors import EdgeAttendError
+from signaling.errors import EdgeAttendError, place_of
 
 EVERY = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, EdgeAttendError)]
 
@@ -22,3 +22,11 @@ def test_an_error_tells_the_user_its_message_and_the_log_its_detail(kind: type[E
     assert error.detail == "a trace"
     assert 400 <= error.status < 600
     assert error.code.replace("_", "").islower()
+
+
+def test_a_detail_says_where_it_went_wrong_and_not_with_what() -> None:
+    with pytest.raises(ValueError, match="secret") as caught:
+        int("secret")
+    assert place_of(caught.value).startswith("ValueError at test_errors.py:")
+    assert "secret" not in place_of(caught.value)
+    assert place_of(ValueError("secret")) == "ValueError"

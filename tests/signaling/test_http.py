@@ -257,6 +257,103 @@ async def test_what_is_no_http_is_refused_and_its_token_neither_logged_nor_sent_
     assert "secret" not in caplog.text
 
 
+async def test_what_is_wrong_with_an_offer_is_logged_without_its_lines(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="signaling")
+    body = offer(section()).replace("a=rtpmap:97", "a=rtpmap:secret")
+    assert await client.error("POST", "/whip/main", "participant", data=body, headers=SDP) == (400, "sdp_invalid")
+    assert "sdp_invalid: ValueError at " in caplog.text
+    assert "secret" not in caplog.text
+
+
 async def test_a_token_in_the_address_of_a_post_is_told_where_it_belongs(client: Client) -> None:
     async with client.request("POST", "/whip/main?token=x") as response:
         assert "in the Authorization header" in (await response.json())["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/nothing", "/static/room.js"])
+async def test_what_somebody_expects_is_not_said_back(client: Client, path: str) -> None:
+    headers = {"Expect": "eyJsecret"}
+    async with client.request("GET", path, headers=headers) as response:
+        assert response.status == 400
+        assert (await response.json())["error"]["code"] == "bad_request"
+        assert "secret" not in await response.text()
+
+
+@pytest.mark.parametrize("host", ["localhost:99999999", "a@b:c", "\xff\xfe", "xn--" + "a" * 300, "["])
+async def test_a_host_that_is_none_is_answered_like_any(host: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with running(dataclasses.replace(CONFIG, strict_transport=True)) as server:
+        answer = await say(server.port, b"GET /healthz HTTP/1.1\r\nHost: %b" % host.encode("latin-1"))
+    assert b" 200 " in answer.splitlines()[0]
+    assert (b"Strict-Transport-Security" in answer) is not host.startswith("localhost")
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("field", ["If-Modified-Since", "If-Unmodified-Since", "If-Range"])
+async def test_a_date_in_no_calendar_is_refused(client: Client, field: str, caplog: pytest.LogCaptureFixture) -> None:
+    headers = {field: "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "Range": "bytes=0-1"}
+    assert await client.error("GET", "/static/room.js", headers=headers) == (400, "bad_request")
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "x-unknown"])
+async def test_a_body_that_is_encoded_is_refused_and_not_unpacked(
+    client: Client, coding: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    more = {"data": b"no gzip at all", "headers": SDP | {"Content-Encoding": coding}}
+    assert await client.error("POST", "/whip/main", "participant", **more) == (415, "media_type_unsupported")
+    async with client.request(
+        "GET", "/healthz", data=b"no gzip at all", headers={"Content-Encoding": coding}
+    ) as response:
+        assert response.status == 200
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("body", [b"Content-Length: 300\r\n\r\nv=0", b"Transfer-Encoding: chunked\r\n\r\n5\r\nv=0"])
+async def test_who_leaves_in_the_middle_of_a_body_is_no_fault_of_ours(
+    client: Client, caplog: pytest.LogCaptureFixture, body: bytes
+) -> None:
+    head = f"POST /whip/main HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {client.tokens['host']}\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.server.port)
+    writer.write(head.encode() + b"Content-Type: application/sdp\r\nExpect: 100-continue\r\n" + body)
+    assert b" 100 " in await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    async with asyncio.timeout(15):
+        while 'edgeattend_refusals_total{code="bad_request"} 1.0' not in await metrics(client):
+            pass
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def metrics(client: Client) -> str:
+    async with client.request("GET", "/metrics") as response:
+        text: str = await response.text()
+        return text
+
+
+@pytest.mark.parametrize("path", ["a" * 300, "missing.js", "room.js/x", "%ff%fe", "a%00b", "perception", ""])
+async def test_a_file_that_is_not_there_is_an_error_like_any(
+    client: Client, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await client.error("GET", f"/static/{path}") == (404, "not_found")
+    assert "Traceback" not in caplog.text
+
+
+async def test_a_bug_of_ours_is_logged_without_the_ids_in_the_address(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delattr("signaling.directory.LocalDirectory.room_of_session")
+    assert await client.error("DELETE", "/sessions/very-private", "host") == (500, "internal")
+    assert "could not answer DELETE /sessions/{session}" in caplog.text
+    assert "very-private" not in caplog.text
+
+
+async def say(port: int, head: bytes) -> bytes:
+    """What the server answers to a request that ends the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head + b"\r\nConnection: close\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 15)
+    writer.close()
+    await writer.wait_closed()
+    return answer

@@ -138,6 +138,21 @@ def test_text_that_is_no_message_is_invalid(text: str) -> None:
         decode_from_participant(text)
 
 
+@pytest.mark.parametrize("nested", ["[" * 2000 + "]" * 1900, "[" * 1900, '{"x":' * 700 + "1" + "}" * 700])
+def test_what_is_nested_too_deep_is_invalid(nested: str) -> None:
+    text = '{"t":"mood","label":"attentive","score":0.5,"reason":"face","seq":1,"x":' + nested + "}"
+    for decode in (decode_from_participant, decode_from_host):
+        with pytest.raises(MessageInvalid):
+            decode(text)
+
+
+@pytest.mark.parametrize("token", ["a b", "a\r\nX: y", "a\n", "ü", "\x00"])
+def test_a_token_that_no_header_can_carry_is_invalid(token: str) -> None:
+    text = json.dumps({"t": "welcome", "v": 1, "participant": "p1", "room": "main", "resume": token})
+    with pytest.raises(MessageInvalid, match="resume"):
+        decode_from_host(text)
+
+
 def test_binary_is_invalid_even_when_it_holds_a_message() -> None:
     with pytest.raises(MessageInvalid, match="got 12 bytes of binary"):
         decode_from_participant(b'{"t":"pong"}')

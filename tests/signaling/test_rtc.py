@@ -18,7 +18,6 @@ from signaling.rtc import (
     KEY_FRAME_EVERY_S,
     LOSS_PATIENCE_S,
     MAX_LATE_IN_A_ROW,
-    MAX_SOURCES,
     EncodedFrame,
     FrameReceiver,
 )
@@ -275,17 +274,6 @@ def test_a_new_source_starts_with_numbers_of_its_own(stream: Stream) -> None:
     assert stream.numbers == [0, 1, 2]
 
 
-async def test_one_session_has_a_bounded_number_of_sources() -> None:
-    transceiver = fake_transceiver()
-    router = transceiver.receiver.transport._rtp_router
-    receiver = FrameReceiver(transceiver, lambda _: None)
-    router.register_receiver(receiver, ssrcs=[], payload_types=[VP8_PAYLOAD_TYPE])
-    for ssrc in range(1000):
-        router.route_rtp(RtpPacket(VP8_PAYLOAD_TYPE, 0, 0, 0, ssrc))
-    assert len(router.ssrc_table) == MAX_SOURCES
-    assert router.route_rtp(RtpPacket(VP8_PAYLOAD_TYPE, 0, 0, 0, 3)) is receiver
-
-
 def test_padding_between_frames_is_skipped(stream: Stream) -> None:
     stream.add(*stream.frame(key=True))
     for _ in range(3):
@@ -341,7 +329,8 @@ async def test_bitrate_estimates_for_this_sender_are_heard_and_other_feedback_pa
     sender: Any = SimpleNamespace(_handle_rtcp_packet=handle, _ssrc=5)
     rtc.on_bitrate_estimate(sender, heard.append)
     pli = RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=1, media_ssrc=5)
-    for fci in (pack_remb_fci(250_000, [5, 6]), pack_remb_fci(900_000, [6]), b"not an estimate"):
+    lying = b"REMB" + bytes([255, 0, 0, 0])
+    for fci in (pack_remb_fci(250_000, [5, 6]), pack_remb_fci(900_000, [6]), b"not an estimate", lying):
         await sender._handle_rtcp_packet(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=1, media_ssrc=0, fci=fci))
     await sender._handle_rtcp_packet(pli)
     assert heard == [250_000]
