@@ -180,7 +180,7 @@ class Compositor:
             _scale(plane, view)
         if tile.participant.state is ParticipantState.STALE:
             self._dim(inner)
-            self._draw_centred(_bar_stamp("Reconnecting…", name_style(tile.rect), inner.width - 8), inner)
+            self._draw_centred(_bar_stamp("Reconnecting…", name_style(tile.rect), inner.width - 8), tile.rect)
         self._draw_name(tile, inner)
 
     def _draw_dark(self, tile: Tile) -> None:
@@ -202,7 +202,7 @@ class Compositor:
         """At the bottom left, where a webcam picture shows a shoulder."""
         widest = max(32, min(inner.width * 7 // 10, inner.width - 32))
         bar = _bar_stamp(tile.participant.name, name_style(tile.rect), widest)
-        bar.blend(self._canvas, (inner.x + 6) & ~1, (inner.y + inner.height - bar.height - 6) & ~1)
+        self._blend(bar, (inner.x + 6) & ~1, (inner.y + inner.height - bar.height - 6) & ~1, tile.rect)
 
     def _draw_header(self, left: str, right: str) -> None:
         if (left, right) == self._header:
@@ -231,7 +231,12 @@ class Compositor:
     def _draw_centred(self, stamp: YuvStamp, rect: Rect, lift: int = 0) -> None:
         x = max(rect.x, rect.x + (rect.width - stamp.width) // 2) & ~1
         y = max(rect.y, rect.y + (rect.height - stamp.height) // 2 - lift) & ~1
-        stamp.blend(self._canvas, x, y)
+        self._blend(stamp, x, y, rect)
+
+    def _blend(self, stamp: YuvStamp, x: int, y: int, within: Rect) -> None:
+        """`stamp` at `x`, `y` of the canvas, cut off at the edges of `within`: a tile may be smaller than a name."""
+        luma, u, v = (self._view(plane, within, shift) for plane, shift in zip(self._canvas, (0, 1, 1), strict=True))
+        stamp.blend((luma, u, v), max(0, x - within.x), max(0, y - within.y))
 
     def _fill(self, rect: Rect, colour: Yuv) -> None:
         for plane, value, shift in zip(self._canvas, colour, (0, 1, 1), strict=True):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 
 from aiortc import sdp
 
-from signaling.errors import SdpCodecUnsupported, SdpInvalid, SdpNoVideo
+from signaling.errors import SdpCodecUnsupported, SdpInvalid, SdpNoVideo, place_of
 
 MAX_SECTIONS = 8
 MAX_CANDIDATES = 64
@@ -25,6 +26,7 @@ EXTENSION_IDS = range(1, 256)
 """RFC 8285 4.3."""
 
 PORTS = range(1, 65536)
+BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 RECEIVED_CODECS = ("VP8", "H264")
 SENT_CODEC = "VP8"
 
@@ -78,7 +80,7 @@ def parse_offer(text: str) -> Offer:
     try:
         description = sdp.SessionDescription.parse(cleaned)
     except Exception as error:  # aiortc's parser raises whatever its split() and int() calls raise
-        raise SdpInvalid("expected a well-formed SDP offer (RFC 8866)", detail=repr(error)) from error
+        raise SdpInvalid("expected a well-formed SDP offer (RFC 8866)", detail=place_of(error)) from error
     if not 1 <= len(description.media) <= MAX_SECTIONS:
         raise SdpInvalid(f"expected 1 to {MAX_SECTIONS} media sections, got {len(description.media)}")
     _check_bundle(description)
@@ -88,7 +90,9 @@ def parse_offer(text: str) -> Offer:
             raise SdpInvalid(f"expected audio, video or application sections, got {media.kind!r}")
         if media.kind == "application":
             _check_sctp(media)
-    return Offer(cleaned, tuple(_section(media) for media in description.media))
+    groups = sdp.grouplines(cleaned)[1]
+    sections = tuple(_section(media, group) for media, group in zip(description.media, groups, strict=True))
+    return Offer(_in_order(cleaned, description), sections)
 
 
 def _is_of_use(line: str) -> bool:
@@ -96,9 +100,10 @@ def _is_of_use(line: str) -> bool:
     if line.startswith("a=candidate:"):
         return _can_be_checked(line.split())
     if line.startswith("a=extmap:"):
-        number = line[len("a=extmap:") :].split("/")[0].split(" ")[0]
+        number = line[len("a=extmap:") :].split("/", maxsplit=1)[0].split(" ", maxsplit=1)[0]
         return number.isdecimal() and len(number) <= 4 and int(number) in EXTENSION_IDS
-    return True
+    # There are always others: those whose addresses are hidden. After an end without any, aioice would gather none.
+    return line != "a=end-of-candidates"
 
 
 def _can_be_checked(candidate: list[str]) -> bool:
@@ -122,8 +127,8 @@ def _can_be_checked(candidate: list[str]) -> bool:
 def _check_bundle(description: sdp.SessionDescription) -> None:
     mids = [media.rtp.muxId for media in description.media]
     for mid in mids:
-        if len(mid) > MAX_MID_CHARS or not (mid.isascii() and mid.isprintable()):
-            raise SdpInvalid(f"expected mids of at most {MAX_MID_CHARS} printable characters, got {len(mid)}")
+        if mid is None or len(mid) > MAX_MID_CHARS or not (mid.isascii() and mid.isprintable()):
+            raise SdpInvalid(f"expected mids of at most {MAX_MID_CHARS} printable characters, got another one")
     if len(mids) == 1:
         return
     bundle = next((group for group in description.group if group.semantic == "BUNDLE"), None)
@@ -133,11 +138,21 @@ def _check_bundle(description: sdp.SessionDescription) -> None:
         raise SdpInvalid("expected another mid in every media section (RFC 9143)")
 
 
+def _in_order(text: str, description: sdp.SessionDescription) -> str:
+    """The BUNDLE group in the order of the sections, audio and video first.
+
+    aiortc takes the first of the group for the one whose transport stays, and closes that of our first transceiver if
+    it is another: nobody could connect to the answer.
+    """
+    sections = sorted(description.media, key=lambda media: media.kind == "application")
+    group = "a=group:BUNDLE " + " ".join(media.rtp.muxId for media in sections)
+    return re.sub(r"^a=group:BUNDLE [^\r\n]*", lambda _: group, text, flags=re.MULTILINE)
+
+
 def _check_transport(media: sdp.MediaDescription) -> None:
-    credentials = () if media.ice is None else (media.ice.usernameFragment or "", media.ice.password or "")
-    if not all(credentials):
+    if media.ice is None or not media.ice.usernameFragment or not media.ice.password:
         raise SdpInvalid("expected ice-ufrag and ice-pwd in every media section (RFC 8839)")
-    for credential in credentials:
+    for credential in (media.ice.usernameFragment, media.ice.password):
         if len(credential) > MAX_CREDENTIAL_CHARS or not (credential.isascii() and credential.isprintable()):
             raise SdpInvalid(
                 f"expected ice-ufrag and ice-pwd of at most {MAX_CREDENTIAL_CHARS} printable characters (RFC 8839),"
@@ -149,9 +164,10 @@ def _check_transport(media: sdp.MediaDescription) -> None:
 
 def _check_sctp(media: sdp.MediaDescription) -> None:
     """The port stands in every packet of the data channel (RFC 8841 5.1, or as drafts before it had it)."""
-    port = media.fmt[0] if media.profile == "DTLS/SCTP" else media.sctp_port
-    if str(port) not in map(str, PORTS):
-        raise SdpInvalid(f"expected an sctp-port from 1 to 65535 in an application section (RFC 8841), got {port!s:.20}")
+    legacy = media.profile == "DTLS/SCTP" and str(media.fmt[0]).isdecimal()
+    port = int(media.fmt[0]) if legacy else media.sctp_port
+    if port not in PORTS:
+        raise SdpInvalid("expected an sctp-port from 1 to 65535 in an application section (RFC 8841)")
 
 
 def require_publishing(offer: Offer) -> None:
@@ -178,11 +194,12 @@ def _require_codec(section: Section, accepted: tuple[str, ...]) -> None:
         raise SdpCodecUnsupported(f"expected the video codec {' or '.join(accepted)}, got {offered}")
 
 
-def _section(media: sdp.MediaDescription) -> Section:
+def _section(media: sdp.MediaDescription, lines: list[str]) -> Section:
     direction = media.direction or "sendrecv"
+    wanted = media.port != 0 or "a=bundle-only" in lines  # port 0 alone refuses a section (RFC 9143 6)
     return Section(
         kind=media.kind,
-        sends=media.port != 0 and direction in ("sendonly", "sendrecv"),
-        receives=media.port != 0 and direction in ("recvonly", "sendrecv"),
+        sends=wanted and direction in ("sendonly", "sendrecv"),
+        receives=wanted and direction in ("recvonly", "sendrecv"),
         codecs=tuple(c.mimeType.split("/")[1] for c in media.rtp.codecs if not c.mimeType.lower().endswith("/rtx")),
     )

@@ -13,8 +13,9 @@ from host.endpoint import Endpoint
 from host.fanout import Fanout, GridTrack
 from host.offer import RECEIVED_CODECS, SENT_CODEC, Offer
 from signaling import rtc
-from signaling.errors import SdpInvalid
+from signaling.errors import SdpInvalid, place_of
 from signaling.protocol import CHANNEL_LABEL, FromHost, encode
+from signaling.sctp import bound_channels
 
 MAX_BUFFERED_BYTES = 16_384
 """Of messages a participant's channel has not taken yet: beyond it new ones are dropped, and repeated later."""
@@ -76,12 +77,13 @@ class Session:
                 self._add_transceiver(section.kind, receives=index == incoming, sends=index == outgoing)
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
+            bound_channels(self._connection)
             answer = await self._connection.createAnswer()
             began_s = time.monotonic()
             await self._connection.setLocalDescription(answer)
         except Exception as error:  # whatever aiortc finds wrong in an offer that got this far
             await self.close()
-            raise SdpInvalid("expected an SDP offer that can be answered", detail=repr(error)) from error
+            raise SdpInvalid("expected an SDP offer that can be answered", detail=place_of(error)) from error
         self._endpoint.gathered(self._connection, time.monotonic() - began_s)
         return self._connection.localDescription.sdp
 
@@ -109,7 +111,8 @@ class Session:
         channel = self._channel
         if channel is None or channel.readyState != "open" or channel.bufferedAmount > MAX_BUFFERED_BYTES:
             return
-        with contextlib.suppress(ConnectionError):  # the transport closed before the channel heard of it
+        # The transport closed before the channel heard of it; or the message is longer than the offer said to send.
+        with contextlib.suppress(ConnectionError, ValueError):
             channel.send(encode(message))
 
     async def close(self) -> None:

@@ -15,6 +15,8 @@ from host.fonts import COLOUR_EMOJI, COLOUR_EMOJI_PX, REGULAR, font_for, joins_p
 
 Colour = tuple[int, int, int]
 ELLIPSIS = "…"
+EMOJI_CANVAS_PX = 128
+"""As high as what a bitmap font draws, before it is scaled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +33,16 @@ def draw_text(text: str, style: TextStyle, max_width_px: int) -> NDArray[np.uint
 
     A character that no installed font can draw becomes a hollow box, never nothing.
     """
-    clusters = _clusters(text)
-    picture = _draw(text, style)
-    if picture.width <= max_width_px:
+    picture = _draw_within(text, style, max_width_px)
+    if picture is not None:
         return np.asarray(picture)
+    clusters = _clusters(text)
     low, high = 0, len(clusters) - 1  # the most clusters that fit together with the ellipsis
     best = _draw(ELLIPSIS, style)
     while low < high:
         middle = (low + high + 1) // 2
-        candidate = _draw("".join(clusters[:middle]).rstrip() + ELLIPSIS, style)
-        if candidate.width <= max_width_px:
+        candidate = _draw_within("".join(clusters[:middle]).rstrip() + ELLIPSIS, style, max_width_px)
+        if candidate is not None:
             low, best = middle, candidate
         else:
             high = middle - 1
@@ -51,6 +53,7 @@ def prepare(text: str) -> None:
     """Find the fonts for `text` now: a first look through the system's fonts takes too long for a render thread."""
     for bold in (False, True):
         _runs(text, bold)
+        _runs(text[:1].upper(), bold)  # the initial of who shows no picture
 
 
 def _clusters(text: str) -> list[str]:
@@ -95,6 +98,25 @@ def _font(path: Path, size_px: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(path), size_px)
 
 
+def _draw_within(text: str, style: TextStyle, max_width_px: int) -> Image.Image | None:
+    """`text` if it fits. Measured first, since some glyphs take a millisecond to draw, and 64 of them hold the grid."""
+    if sum(_advance(path, run, style) for path, run in _runs(text, style.bold)) > max_width_px:
+        return None
+    picture = _draw(text, style)
+    return picture if picture.width <= max_width_px else None
+
+
+def _advance(path: Path, run: str, style: TextStyle) -> int:
+    """Pixels that `_draw_run` needs at least."""
+    if path.name in COLOUR_EMOJI:
+        return _emoji_width(round(_font(path, COLOUR_EMOJI_PX).getlength(run)), style)
+    return max(1, round(_font(path, style.size_px).getlength(run)))
+
+
+def _emoji_width(big_width: int, style: TextStyle) -> int:
+    return max(1, round(max(1, big_width) * style.size_px * 1.15 / EMOJI_CANVAS_PX))
+
+
 def _draw(text: str, style: TextStyle) -> Image.Image:
     height = round(style.size_px * 1.4)
     baseline = round(style.size_px * 1.06)
@@ -110,9 +132,9 @@ def _draw(text: str, style: TextStyle) -> Image.Image:
 def _draw_run(path: Path, run: str, style: TextStyle, height: int, baseline: int) -> Image.Image:
     if path.name in COLOUR_EMOJI:
         font = _font(path, COLOUR_EMOJI_PX)
-        big = Image.new("RGBA", (max(1, round(font.getlength(run))), 128), (0, 0, 0, 0))
+        big = Image.new("RGBA", (max(1, round(font.getlength(run))), EMOJI_CANVAS_PX), (0, 0, 0, 0))
         ImageDraw.Draw(big).text((0, 0), run, font=font, embedded_color=True)
-        width = max(1, round(big.width * style.size_px * 1.15 / big.height))
+        width = _emoji_width(big.width, style)
         small = big.resize((width, round(style.size_px * 1.15)), Image.Resampling.BOX)
         piece = Image.new("RGBA", (width, height), (*style.colour, 0))
         piece.paste(small, (0, (height - small.height) // 2))

@@ -11,9 +11,12 @@ import msgspec
 
 from peer.perception.calibration import Offset
 from signaling.errors import EdgeAttendError
+from signaling.files import read_bounded
 
 FILE_NAME = "calibrations.json"
 VERSION = 1
+MAX_BYTES = 1 << 20
+"""Some 5,000 people."""
 
 
 class CalibrationUnusable(EdgeAttendError):  # noqa: N818  as its siblings in signaling.errors
@@ -92,7 +95,7 @@ class Calibrations:
 
     def _read(self) -> list[Entry]:
         try:
-            data = self._path.read_bytes()
+            data = read_bounded(self._path, MAX_BYTES)
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -107,7 +110,7 @@ class Calibrations:
                     " join with --calibrate to begin anew"
                 )
             return msgspec.json.decode(data, type=_File).people
-        except (msgspec.MsgspecError, UnicodeError) as error:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise CalibrationUnusable(
                 f"expected calibrations at {self._path}, got a damaged file: not used;"
                 " join with --calibrate to begin anew"

@@ -20,6 +20,7 @@ from peer.source import Source
 from signaling import protocol, rtc
 from signaling.errors import MessageInvalid
 from signaling.network import is_ours
+from signaling.sctp import bound_channels
 
 MOOD_REPEAT_S = 0.9 * protocol.MOOD_EVERY_S
 """A little sooner than promised, since timers only ever fire late."""
@@ -91,6 +92,7 @@ class MeetingSession:
         self._connection.on("connectionstatechange", self._on_state)
         self._add_media(self._connection)
         self._channel = self._connection.createDataChannel(protocol.CHANNEL_LABEL, ordered=False, maxRetransmits=0)
+        bound_channels(self._connection)
         self._channel.on("open", self._opened.set)
         self._channel.on("message", self._on_message)
         self._channel.on("close", lambda: self._finish(SessionEnd("channel closed")))

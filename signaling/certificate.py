@@ -135,9 +135,10 @@ def _serves(cert_file: Path, key_file: Path, names: frozenset[str]) -> bool:
         certificate = x509.load_pem_x509_certificate(read_bounded(cert_file, MAX_PEM_BYTES))
         key = serialization.load_pem_private_key(read_bounded(key_file, MAX_PEM_BYTES), password=None)
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        fits = key.public_key() == certificate.public_key()
     except (*UNREADABLE, TypeError, x509.ExtensionNotFound):  # TypeError: the key has a password
         return False
-    if key.public_key() != certificate.public_key():
+    if not fits:
         return False
     left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
     return left > datetime.timedelta(days=RENEW_DAYS) and all(name in found for name in _general_names(names))

@@ -67,6 +67,8 @@ class ParticipantState(enum.StrEnum):
 
 
 NonNegative = Annotated[int, msgspec.Meta(ge=0)]
+Token = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._~+/=-]*\Z")]
+"""RFC 6750 2.1. Whoever tried to come back with another would get no further than their own HTTP client."""
 
 
 class Mood(msgspec.Struct, frozen=True, tag_field="t", tag="mood"):
@@ -90,7 +92,7 @@ class Welcome(msgspec.Struct, frozen=True, tag_field="t", tag="welcome"):
     v: int
     participant: str
     room: str
-    resume: str
+    resume: Token
 
 
 class Send(msgspec.Struct, frozen=True, tag_field="t", tag="send"):
@@ -171,7 +173,7 @@ def _decode(decoder: msgspec.json.Decoder[_T], data: str | bytes) -> _T:
         raise MessageInvalid(f"expected JSON text, got {size} bytes of binary")
     try:
         return decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeError) as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:  # the last: nested a thousand times
         raise MessageInvalid(str(error)) from error
 
 

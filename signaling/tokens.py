@@ -13,7 +13,15 @@ from pathlib import Path
 
 import jwt
 
-from signaling.errors import ConfigInvalid, RoleForbidden, RoomForbidden, TokenExpired, TokenInvalid, TokenMissing
+from signaling.errors import (
+    ConfigInvalid,
+    RoleForbidden,
+    RoomForbidden,
+    TokenExpired,
+    TokenInvalid,
+    TokenMissing,
+    place_of,
+)
 from signaling.files import read_bounded
 
 ALGORITHM = "HS256"
@@ -131,7 +139,7 @@ class TokenAuthority:
             raise TokenExpired("expected a token that is still valid, got one that has expired") from error
         except (jwt.InvalidTokenError, ValueError) as error:
             raise TokenInvalid(
-                "expected a token signed by this server, got one that is not", detail=type(error).__name__
+                "expected a token signed by this server, got one that is not", detail=place_of(error)
             ) from error
 
 

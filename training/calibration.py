@@ -132,7 +132,7 @@ def load_calibration(run: Path) -> Calibration:
     try:
         calibration = Calibration(float(document["temperature"]), float(document["threshold"]))
         owner = str(document["model_sha256"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise TrainingFailed(
             f"expected the calibration that `evaluate` writes at {path}, got {error!r}: {advice}"
         ) from error

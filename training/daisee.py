@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from signaling.files import read_bounded
 from training.drops import Drop, Reason
 from training.errors import TrainingFailed
 from training.splits import Part
@@ -22,6 +24,9 @@ PART_OF: dict[str, Part] = {"train": "train", "validation": "val", "test": "test
 VIDEO_SUFFIXES = (".avi", ".mp4")
 ATTENTIVE_FROM = 2
 """Engagement from here on is attentive: the reference's line."""
+
+MAX_LABELS_BYTES = 64 << 20
+"""DAiSEE's largest has 200 kB."""
 
 ADVICE = "give the folder that holds DataSet/ and Labels/ with --data"
 
@@ -110,10 +115,10 @@ def read_labels(files: list[Path]) -> dict[str, set[int | None]]:
     labels: dict[str, set[int | None]] = defaultdict(set)
     for path in files:
         try:
-            with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
-                rows = list(csv.reader(stream))
+            text = read_bounded(path, MAX_LABELS_BYTES).decode("utf-8-sig", errors="replace")
+            rows = list(csv.reader(io.StringIO(text, newline="")))
         except (OSError, csv.Error) as error:
-            raise TrainingFailed(f"expected labels in {path}, got: {error}") from error
+            raise TrainingFailed(f"expected labels in {path}, got: {getattr(error, 'strerror', error)}") from error
         if not rows:
             continue
         header = [name.strip().casefold() for name in rows[0]]
@@ -165,8 +170,17 @@ def _child(data: Path, name: str) -> Path:
 
 
 def _visible(folder: Path) -> list[Path]:
-    """Sorted, without hidden files: macOS leaves `._name.avi` on foreign disks."""
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    """Sorted, without hidden files: macOS leaves `._name.avi` on foreign disks. Raises `TrainingFailed`."""
+    try:
+        found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise TrainingFailed(f"expected to read the folder {folder}, got: {error.strerror or error}") from error
+    for path in found:
+        try:
+            path.name.encode()  # the index, the records and the tables are UTF-8
+        except UnicodeEncodeError:
+            raise TrainingFailed(f"expected names in UTF-8 in {folder}, got {path.name!a}: rename it") from None
+    return found
 
 
 def _clip_name(cell: str) -> str:

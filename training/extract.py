@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import av
-import cv2
+import msgspec
 import numpy as np
 from tqdm import tqdm
 
 from peer.perception.crop import Pixels, crop_face
 from peer.perception.detector import FaceDetector
 from peer.perception.face_model import FaceModel
+from peer.videofile import BEYOND_LIBAV, first_video, open_video
 from training.daisee import Clip
 from training.drops import Drop, Reason
 from training.errors import TrainingFailed
@@ -130,11 +131,11 @@ def read_done(task: Task) -> Extracted | None:
         if record["identity"] != task.identity():
             return None
         extracted = Extracted(
-            record["frames"],
-            [Face(**row) for row in record["faces"]],
-            [Drop(**{**row, "reason": Reason(row["reason"])}) for row in record["drops"]],
+            msgspec.convert(record["frames"], int),
+            msgspec.convert(record["faces"], list[Face]),
+            msgspec.convert(record["drops"], list[Drop]),
         )
-    except (TrainingFailed, KeyError, TypeError, ValueError, IndexError):
+    except (TrainingFailed, KeyError, TypeError, ValueError, IndexError, msgspec.ValidationError):
         return None  # written by another version, or damaged: the clip is done again
     return extracted if all((task.run / face.file).is_file() for face in extracted.faces) else None
 
@@ -145,7 +146,7 @@ def extract_clip(task: Task) -> tuple[Clip, Extracted]:
     extracted = Extracted()
     try:
         cut_faces(task, extracted)
-    except (av.FFmpegError, cv2.error, ValueError, MemoryError) as error:
+    except (av.FFmpegError, OSError, *BEYOND_LIBAV) as error:
         reason = Reason.ENDS_EARLY if extracted.frames else Reason.DOES_NOT_OPEN
         extracted.drops.append(_drop(task.clip, reason, detail=_first_line(error)))
     write_record(task, identity, extracted)
@@ -191,13 +192,13 @@ def sampled_frames(clip: Clip, drops: list[Drop]) -> Iterator[tuple[int, float, 
     """(number, seconds, (H, W, 3) uint8 BGR) of every n-th frame, as in the reference; one is in memory at a time.
 
     By PyAV rather than OpenCV: it tells a frame that does not decode from the end of the video, says why, and goes on
-    behind it. What does not decode goes to `drops`. Raises `av.FFmpegError` when the video does not open.
+    behind it. What does not decode goes to `drops`. Raises `av.FFmpegError` or `OSError` when the video does not open.
     """
-    with av.open(str(clip.video)) as container:
-        if not container.streams.video:
+    with open_video(clip.video) as container:
+        stream = first_video(container)
+        if stream is None:
             drops.append(_drop(clip, Reason.DOES_NOT_OPEN, detail="no video stream"))
             return
-        stream = container.streams.video[0]
         stream.codec_context.thread_count = 1  # the processes are the parallelism
         rate = float(stream.average_rate or 0)
         if not RATES[0] <= rate <= RATES[1]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -40,6 +39,7 @@ from training.faces.crops import BoxMap
 from training.faces.pictures import BOXES_FILE, FOLDER, IMAGES_FILE, META_FILE, Pictures, load_pictures
 from training.faces.truth import TRUTH_FILE
 from training.files import write_text, writing
+from training.model import read_tensors
 from training.splits import SPLITS_FILE, Part, load_splits
 from training.stage import Stage, name_in, versions
 from training.timing import one_thread
@@ -142,13 +142,11 @@ def start_of(path: Path | None) -> FaceNetwork | None:
     """The network in a file of an earlier run. Raises `TrainingFailed` where there is none."""
     if path is None:
         return None
-    network = FaceNetwork()
+    network, what = FaceNetwork(), f"a face detector's {NETWORK_FILE}"
     try:
-        network.load_state_dict(torch.load(path, weights_only=True))
-    except (OSError, RuntimeError, UnpicklingError) as error:
-        raise TrainingFailed(
-            f"expected a face detector's {NETWORK_FILE} at {path}, got: {str(error).splitlines()[0]}"
-        ) from error
+        network.load_state_dict(read_tensors(path, what=what, advice="give --init the file of an earlier run"))
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise TrainingFailed(f"expected {what} at {path}, got: {str(error).splitlines()[0]:.200}") from error
     return network
 
 

@@ -10,10 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
+import numpy as np
+from numpy.typing import NDArray
+
+from signaling.files import check_regular, read_bounded
 from training.errors import TrainingFailed
 
 CHUNK_BYTES = 1 << 20
+
+MAX_JSON_BYTES = 256 << 20
+"""The splits of a million images; everything else is far below."""
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
@@ -68,15 +76,36 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path, *, what: str, advice: str) -> Any:
     """The JSON of `path`. Raises `TrainingFailed`: "expected `what` at `path`, got …: `advice`"."""
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(read_bounded(path, MAX_JSON_BYTES), parse_constant=_refuse_constant)
     except OSError as error:
         raise TrainingFailed(f"expected {what} at {path}, got: {error.strerror or error}: {advice}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TrainingFailed(f"expected {what} at {path}, got no JSON ({error}): {advice}") from error
 
 
+def read_array(path: Path) -> NDArray[Any]:
+    """The array of an `.npy` file, mapped and not loaded. Raises `OSError`, or `ValueError` for another file."""
+    check_regular(path)
+    return np.lib.format.open_memmap(path, mode="r")  # np.load would also take archives, and fail later
+
+
+def check_unpacked(path: Path, most: int) -> None:
+    """Raise `OSError` where `path` is no regular file, `BadZipFile` where it is no zip archive, and `OSError` where
+    its members have more than `most` bytes together: zip packs a thousand to one."""
+    check_regular(path)
+    with ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > most:
+        raise OSError(errno.EFBIG, f"{size:,} bytes unpacked, more than {most:,}")
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(word)  # NaN or Infinity, for which JSON has no word
+
+
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hex, read in pieces."""
+    """The SHA-256 of a file, in hex, read in pieces. Raises `OSError`."""
+    check_regular(path)
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while piece := stream.read(CHUNK_BYTES):

@@ -30,7 +30,7 @@ from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
 from peer.perception.crop import CROP_SIDE
 from training.errors import TrainingFailed
 from training.files import writing
-from training.model import ARCHITECTURE, SIGNALS_KEY, AttentiveMobileNetV2, has_signals
+from training.model import ARCHITECTURE, SIGNALS_KEY, AttentiveMobileNetV2, has_signals, read_tensors
 
 QNNPACK, X86 = "qnnpack", "x86"
 ENGINES = (QNNPACK, X86)
@@ -84,7 +84,7 @@ def engine_set(engine: str) -> Iterator[None]:
     before = torch.backends.quantized.engine
     if engine not in usable_engines():
         raise TrainingFailed(
-            f"expected a PyTorch with the quantized engine {engine!r}, got one with {', '.join(usable_engines())}:"
+            f"expected a PyTorch with the quantized engine {engine!r:.50}, got one with {', '.join(usable_engines())}:"
             " run `quantize` again on this machine, which leaves out what cannot run here"
         )
     torch.backends.quantized.engine = engine
@@ -123,18 +123,18 @@ def load_fx(path: Path) -> QuantizedModel:
     try:
         with warnings.catch_warnings():
             _silence()
-            document = torch.load(path, map_location="cpu", weights_only=True)
+            document = read_tensors(path, what=f"a quantized {ARCHITECTURE}", advice="run `edgeattend train quantize`")
         state, engine = document["model_state_dict"], document["engine"]
-    except OSError as error:
+        signals = SIGNALS_KEY in state
+    except (KeyError, TypeError) as error:
         raise TrainingFailed(
-            f"expected a quantized {ARCHITECTURE} at {path}, got: {error.strerror}: run `edgeattend train quantize`"
+            f"expected a quantized {ARCHITECTURE} at {path}, got another file: run `edgeattend train quantize` again"
         ) from error
-    except Exception as error:  # anything; not repeated, since torch's advice is to let the file run code
+    if not isinstance(engine, str):
         raise TrainingFailed(
-            f"expected a quantized {ARCHITECTURE} at {path}, got a file that is damaged or another one:"
-            " run `edgeattend train quantize` again"
-        ) from error
-    quantized = _converted(AttentiveMobileNetV2(signals=SIGNALS_KEY in state), None, engine)
+            f"expected a quantized {ARCHITECTURE} with its engine's name at {path}, got {type(engine).__name__}"
+        )
+    quantized = _converted(AttentiveMobileNetV2(signals=signals), None, engine)
     try:
         with engine_set(engine), warnings.catch_warnings():
             _silence()

@@ -56,5 +56,5 @@ def read_index(run: Path) -> list[Face]:
             ]
     except OSError as error:
         raise TrainingFailed(f"expected the faces' index at {path}, got: {error.strerror or error}") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, csv.Error) as error:
         raise TrainingFailed(f"expected the faces' index at {path}, got another file: {error}") from error

@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import torch
 from torch import Tensor, nn
 
 from peer.perception.crop import CROP_SIDE
+from signaling.files import check_regular
 from training.decision import Decision
 from training.errors import TrainingFailed
-from training.files import writing
+from training.files import check_unpacked, writing
 from training.signals import SIGNALS, in_units
 from training.vision import mobilenet_v2
 
@@ -27,6 +29,11 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 ARCHITECTURE = "AttentiveMobileNetV2"
 MODEL_FILE = "attentive_model.pth"
 """In the run folder: the model as trained, from which all others are made."""
+
+MAX_FILE_BYTES = 1 << 30
+"""Of tensors in a file: ours have 30 MB with the optimizer's state."""
+MAX_NUMBERS = 10 * PARAMETERS
+"""In a state dict: a tensor of a few bytes can pass for one of a million million."""
 
 SIGNALS_KEY = "signals.weight"
 """In a state dict: whether the model has signals."""
@@ -157,6 +164,9 @@ def save_checkpoint(path: Path, model: nn.Module, *, split_sha256: str, meta: di
 def read_tensors(path: Path, *, what: str, advice: str) -> dict[str, Any]:
     """What torch saved at `path`. Raises `TrainingFailed`: "expected `what` at `path`, got …: `advice`"."""
     try:
+        check_regular(path)
+        if is_zipfile(path):
+            check_unpacked(path, MAX_FILE_BYTES)
         document = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise TrainingFailed(f"expected {what} at {path}, got: {error.strerror or error}: {advice}") from error
@@ -178,18 +188,37 @@ def load_checkpoint(path: Path) -> Checkpoint:
         path, what=f"a checkpoint of {ARCHITECTURE}", advice="take a copy that is whole, or train it again"
     )
     state = document.get("model_state_dict", document)
-    model = AttentiveMobileNetV2(signals=SIGNALS_KEY in state)
+    split_sha256, meta = document.get("split_sha256"), document.get("meta", {})
+    if not isinstance(split_sha256, str | None) or not isinstance(meta, dict):
+        raise TrainingFailed(
+            f"expected a checkpoint of {ARCHITECTURE} at {path}, got one with a split_sha256 of"
+            f" {type(split_sha256).__name__} and a meta of {type(meta).__name__}"
+        )
     try:
+        check_state(state)
+        model = AttentiveMobileNetV2(signals=SIGNALS_KEY in state)
         shrink_to(model, state)
         model.load_state_dict(state)
         with torch.inference_mode():
             model.eval()(torch.zeros(1, 3, 32, 32))  # whether each layer takes what the one before it gives
-    except (RuntimeError, KeyError, AttributeError, TypeError, IndexError, ValueError) as error:
+    except (RuntimeError, KeyError, AttributeError, TypeError, IndexError, ValueError, MemoryError) as error:
         last = (str(error).splitlines() or [repr(error)])[-1].strip()[:200]
         raise TrainingFailed(
             f"expected a checkpoint of {ARCHITECTURE} at {path}, got another architecture ({last})"
         ) from error
-    return Checkpoint(model, document.get("split_sha256"), document.get("meta", {}))
+    return Checkpoint(model, split_sha256, meta)
+
+
+def check_state(state: object) -> None:
+    """Raise `TypeError` or `ValueError` unless `state` is a state dict of finite numbers, not too many."""
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise TypeError("expected names with tensors")
+    numbers = sum(value.numel() for value in state.values())
+    if numbers > MAX_NUMBERS:
+        raise ValueError(f"expected at most {MAX_NUMBERS:,} numbers, got {numbers:,}")
+    for name, value in state.items():
+        if not value.isfinite().all():
+            raise ValueError(f"expected finite numbers in {name}")
 
 
 def shrink_to(model: nn.Module, state: dict[str, Tensor]) -> None:

@@ -8,6 +8,7 @@ images' content: later stages refuse images that are not the ones the split was 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,10 @@ from typing import Any, Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from signaling.files import read_bounded
 from training.errors import TrainingFailed
 from training.files import read_json, write_json
+from training.images import MAX_IMAGE_BYTES
 from training.stage import command
 
 CLASSES = ("not_attentive", "attentive")
@@ -113,9 +116,11 @@ def load_splits(run: Path) -> Splits:
             )
             for part in PARTS
         }
-        splits = Splits(parts, document["settings"], document["sha256"])
+        for sample in (sample for part in PARTS for sample in parts[part]):
+            _check_sample(sample)
+        splits = Splits(parts, document["settings"], str(document["sha256"]))
         _ = splits.crop_scale
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise TrainingFailed(f"expected the splits that `prepare` writes at {path}, got {error!r}: {advice}") from error
     if content_hash(run, parts) != splits.sha256:
         raise TrainingFailed(
@@ -124,7 +129,18 @@ def load_splits(run: Path) -> Splits:
         )
     for part in PARTS:
         check_part(part, splits[part])
+    if not 0 < splits.crop_scale < math.inf:
+        raise TrainingFailed(f"expected a crop_scale above 0 at {path}, got {splits.crop_scale}: {advice}")
     return splits
+
+
+def _check_sample(sample: Sample) -> None:
+    """Raise `ValueError` for what JSON can hold and a sample cannot."""
+    words = (sample.file, sample.person, sample.clip)
+    if not all(isinstance(word, str) for word in words) or "\0" in sample.file:
+        raise ValueError(f"file, person and clip {words!r:.200}")
+    if type(sample.label) is not int or sample.label not in {0, 1}:
+        raise ValueError(f"label {sample.label!r:.50} of {sample.file}")
 
 
 def check_part(part: Part, samples: Iterable[Labelled]) -> None:
@@ -145,7 +161,7 @@ def content_hash(run: Path, parts: Mapping[Part, Iterable[Sample]]) -> str:
     for part in PARTS:
         for sample in parts[part]:
             try:
-                content = (run / sample.file).read_bytes()
+                content = read_bounded(run / sample.file, MAX_IMAGE_BYTES)
             except OSError as error:
                 raise TrainingFailed(
                     f"expected the image {sample.file} of {SPLITS_FILE} in {run}, got: {error.strerror or error}:"

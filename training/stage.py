@@ -117,7 +117,8 @@ def read_record(run: Path, name: str) -> dict[str, Any]:
     """The record of stage `name`. Raises `TrainingFailed` where there is none."""
     path, advice = run / f"{name}.json", f"run {command(name, run)}"
     record = read_json(path, what=f"the record of `{name}`", advice=advice)
-    if not isinstance(record, dict) or not {"settings", "results", "outputs"} <= record.keys():
+    wanted = ("settings", "results", "outputs")
+    if not isinstance(record, dict) or not all(isinstance(record.get(name), dict) for name in wanted):
         raise TrainingFailed(f"expected the record of `{name}` at {path}, got something else: {advice}")
     return record
 

@@ -13,6 +13,9 @@ Pixels = NDArray[np.uint8]
 CROP_SIDE = 160
 """Pixels: the classifier's input, given by the contract."""
 
+MAX_SIDES = 4
+"""Largest square, in longer sides of the picture: beyond it there is no face to see, and memory grows with its area."""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -33,10 +36,12 @@ def crop_face(bgr: Pixels, box: Box, crop_scale: float) -> Pixels:
 
     `bgr`: (H, W, 3) uint8. Returns (160, 160, 3) uint8 RGB. Where the square leaves the picture, the picture's
     edge is continued: a black bar would be an edge that no training picture has.
-    Raises `ValueError` when the square lies wholly outside the picture.
+    Raises `ValueError` when the square lies wholly outside the picture, or is more than `MAX_SIDES` times as large.
     """
     height, width = bgr.shape[:2]
     side = max(1, round(box.side * crop_scale))
+    if side > MAX_SIDES * max(width, height):
+        raise ValueError(f"expected a box that fits the {width}x{height} picture, got {box!r} times {crop_scale:g}")
     left = round(box.left + (box.side - side) / 2)
     top = round(box.top + (box.side - side) / 2)
     right, bottom = left + side, top + side

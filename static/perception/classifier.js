@@ -62,9 +62,20 @@ export class AttentionClassifier {
 
   /**
    * @param {Uint8ClampedArray} crop 160 x 160 pixels of RGB.
-   * @returns {Promise<Reading>} What the model says of the face in it.
+   * @returns {Promise<Reading>} What the model says of the face in it. Rejects for what is no probability or no signals:
+   *   NaN would pass for "not attentive".
    */
   async look(crop) {
+    const reading = await this.#read(crop);
+    if (isProbability(reading.score) && areFinite(reading.signals)) return reading;
+    throw new RangeError(`expected a probability and finite signals, got ${JSON.stringify(reading)}`);
+  }
+
+  /**
+   * @param {Uint8ClampedArray} crop
+   * @returns {Promise<Reading>} Whatever the model says.
+   */
+  async #read(crop) {
     const input = new this.#runtime.Tensor("uint8", new Uint8Array(crop.buffer), SHAPE);
     const [scores, signals] = await this.#run(input);
     return {
@@ -82,14 +93,14 @@ export class AttentionClassifier {
     /** @type {Reading} */
     let reading;
     try {
-      reading = await this.look(new Uint8ClampedArray(CROP_SIDE * CROP_SIDE * 3));
+      reading = await this.#read(new Uint8ClampedArray(CROP_SIDE * CROP_SIDE * 3));
     } catch (error) {
       throw files.problem(`${files.file} to run on one crop`, error);
     }
-    if (!(reading.score >= 0 && reading.score <= 1)) {
+    if (!isProbability(reading.score)) {
       throw files.problem(`${files.file} to give a probability`, reading.score);
     }
-    if (reading.signals !== null && !Object.values(reading.signals).every(Number.isFinite)) {
+    if (!areFinite(reading.signals)) {
       throw files.problem(`${files.file} to give finite signals`, JSON.stringify(reading.signals));
     }
   }
@@ -102,6 +113,16 @@ export class AttentionClassifier {
     const found = await this.#session.run({ [this.#session.inputNames[0] ?? ""]: input }, this.#outputs);
     return this.#outputs.map((name) => /** @type {import("./runtime.js").Tensor} */ (found[name]));
   }
+}
+
+/** @param {number} score */
+function isProbability(score) {
+  return score >= 0 && score <= 1; // NaN is neither
+}
+
+/** @param {Reading["signals"]} signals */
+function areFinite(signals) {
+  return signals === null || Object.values(signals).every(Number.isFinite);
 }
 
 /**

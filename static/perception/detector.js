@@ -119,7 +119,10 @@ export class FaceDetector {
     const input = new this.#runtime.Tensor("uint8", new Uint8Array(rgb.buffer), SHAPE);
     const output = this.#session.outputNames[0] ?? "";
     const { [output]: faces } = await this.#session.run({ [this.#session.inputNames[0] ?? ""]: input }, [output]);
-    return faces?.data ?? new Float32Array();
+    const found = faces?.data ?? new Float32Array();
+    // NaN would pass for "nobody is there".
+    if (!found.every(Number.isFinite)) throw new RangeError("expected finite faces, got others");
+    return found;
   }
 }
 

@@ -43,6 +43,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="needs Chromium (Debian: apt install chromium), found none"))
 
 
+@pytest.fixture(autouse=True)
+def no_strain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy this machine is, the host asks for what tiles need, and refuses nobody."""
+    monkeypatch.setattr("host.headroom.STRAINED_S", float("inf"))
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def launch(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Launch]:
     """Starts Chromium with a demo clip for a camera, or with none: one process for each, shared by all tests."""

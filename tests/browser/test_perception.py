@@ -293,6 +293,23 @@ async def test_what_cannot_be_looked_at_is_said_once_and_the_next_frame_is_looke
     assert heard[3]["box"] is None
 
 
+WILD_LATER = """
+async () => {
+    const { AttentionClassifier } = await import("/static/perception/classifier.js");
+    const run = async () => ({ attentive: { data: new Float32Array([NaN]) } });
+    const session = { inputNames: ["face"], outputNames: ["attentive"], run };
+    const card = { cropScale: 1.25, threshold: 0.5, columns: [] };
+    const classifier = new AttentionClassifier({ Tensor: class {} }, session, card);
+    return classifier.look(new Uint8ClampedArray(160 * 160 * 3)).then(JSON.stringify, String);
+}
+"""
+
+
+async def test_what_is_no_probability_later_on_is_no_reading(meeting: Meeting, open_page: OpenPage) -> None:
+    page = await bare(meeting, open_page)
+    assert "RangeError: expected a probability" in await page.evaluate(WILD_LATER)
+
+
 def card(data: bytes, **more: object) -> bytes:
     """A card that fits `data`, with `more` on top."""
     fields = {"crop_scale": 1.25, "threshold": 0.5, "sha256": hashlib.sha256(data).hexdigest()} | more

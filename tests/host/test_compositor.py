@@ -304,3 +304,17 @@ def test_a_tile_of_any_shape_can_be_drawn(compositor: Compositor) -> None:
             show(person, flat_vp8(320, 240, RED))
             person.state = state
             compositor.compose(Scene("main", (Tile(person, rect),)), "12:00:00")
+
+
+def test_what_is_written_on_a_tile_stays_on_it_however_small_it_is() -> None:
+    stale = live("p2", "W" * 64)
+    stale.state = ParticipantState.STALE
+    show(stale, flat_vp8(640, 16, RED))
+    plain, written = (
+        Compositor(320, 180).compose(scene(live("p1"), someone, live("p3"), width=320, height=180), "12:00:00").copy()
+        for someone in (live("p2"), stale)
+    )
+    tile = scene(live("p1"), stale, live("p3"), width=320, height=180).tiles[1].rect
+    for picture in (plain, written):
+        picture[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width] = 0
+    assert np.array_equal(plain[:180], written[:180])

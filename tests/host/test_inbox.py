@@ -23,7 +23,10 @@ def test_a_message_is_what_it_says(inbox: Inbox) -> None:
     assert inbox.rejected == 0
 
 
-@pytest.mark.parametrize("bad", ["", "{}", b"\x00" * 10, GOOD.encode(), " " * 5000, GOOD.replace("0.9", "NaN")])
+NESTED = GOOD[:-1] + ',"x":' + "[" * 2000 + "]" * 1900 + "}"
+
+
+@pytest.mark.parametrize("bad", [NESTED, "", "{}", b"\x00" * 10, GOOD.encode(), " " * 5000, GOOD.replace("0.9", "NaN")])
 def test_a_malformed_message_is_counted_and_dropped(inbox: Inbox, bad: str | bytes) -> None:
     assert inbox.take(bad) is None
     assert inbox.rejected == 1

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host.offer import MAX_CANDIDATES, MAX_SECTIONS, parse_offer, require_publishing, require_watching
+from host.offer import (
+    MAX_CANDIDATES,
+    MAX_CREDENTIAL_CHARS,
+    MAX_LINES,
+    MAX_MID_CHARS,
+    MAX_SECTIONS,
+    parse_offer,
+    require_publishing,
+    require_watching,
+)
 from signaling.errors import EdgeAttendError, SdpCodecUnsupported, SdpInvalid, SdpNoVideo
 from tests.host.offers import CHANNEL, GRID, offer, real_offer, section
 
@@ -222,3 +231,90 @@ def test_h264_both_ways_is_only_received() -> None:
 async def test_a_participant_may_come_over_a_relay(candidate: str) -> None:
     parsed = parse_offer(offer(section(candidates=(candidate,))))
     assert f"a=candidate:{candidate}" in parsed.sdp.splitlines()
+
+
+@pytest.mark.parametrize("kind", MAX_LINES)
+def test_lines_that_are_compared_with_each_other_are_limited(kind: str) -> None:
+    line = {"a=rtpmap:": "9 a/1", "a=fmtp:": "97 a", "a=rtcp-fb:*": " x", "a=ssrc:": "1 a:"}[kind]
+    text = offer(section())
+    most = MAX_LINES[kind] - sum(other.startswith(kind) for other in text.splitlines())
+    parse_offer(text + f"{kind}{line}\r\n" * most)
+    with pytest.raises(SdpInvalid, match=f"at most {MAX_LINES[kind]} lines"):
+        parse_offer(text + f"{kind}{line}\r\n" * (most + 1))
+
+
+@pytest.mark.parametrize("name", ["a=ice-ufrag:abcd", "a=ice-pwd:0123456789012345678901"])
+def test_credentials_that_would_make_every_check_large_are_refused(name: str) -> None:
+    text = offer(section())
+    parse_offer(text.replace(name, name.split(":", maxsplit=1)[0] + ":" + "x" * MAX_CREDENTIAL_CHARS))
+    for value in ("x" * (MAX_CREDENTIAL_CHARS + 1), "ü", "a\x00b"):
+        with pytest.raises(SdpInvalid, match="printable characters"):
+            parse_offer(text.replace(name, name.split(":", maxsplit=1)[0] + ":" + value))
+
+
+@pytest.mark.parametrize("mid", ["a=mid", "a=mid:" + "m" * (MAX_MID_CHARS + 1), "a=mid:ü", "a=mid:\x01"])
+def test_mids_that_no_packet_can_carry_are_refused(mid: str) -> None:
+    with pytest.raises(SdpInvalid, match="expected mids"):
+        parse_offer(offer(section()).replace("a=mid:0", mid))
+
+
+def test_every_section_has_a_mid_of_its_own() -> None:
+    with pytest.raises(SdpInvalid, match="another mid"):
+        parse_offer(offer(section(), section(direction="recvonly"), bundle="0"))
+
+
+@pytest.mark.parametrize("bundle", ["3 4 5", "0 1 9", "0 0 0"])
+def test_a_group_of_other_sections_is_none(bundle: str) -> None:
+    with pytest.raises(SdpInvalid, match="one BUNDLE group"):
+        parse_offer(offer(section(), GRID, CHANNEL, bundle=bundle))
+
+
+@pytest.mark.parametrize("bundle", ["2 1 0", "1 0 2", "9 0 1 2"])
+def test_the_group_is_passed_on_in_an_order_that_aiortc_takes(bundle: str) -> None:
+    assert "a=group:BUNDLE 0 1 2\r\n" in parse_offer(offer(section(), GRID, CHANNEL, bundle=bundle)).sdp
+
+
+@pytest.mark.parametrize("port", ["", "a=sctp-port:0", "a=sctp-port:65536", "a=sctp-port:-1"])
+def test_a_data_channel_needs_a_port(port: str) -> None:
+    with pytest.raises(SdpInvalid, match="sctp-port from 1 to 65535"):
+        parse_offer(offer(section(), GRID, CHANNEL).replace("a=sctp-port:5000", port))
+
+
+@pytest.mark.parametrize(("port", "good"), [("5000", True), ("0", False), ("70000", False), ("x", False)])
+def test_a_data_channel_may_be_offered_as_drafts_had_it(port: str, good: bool) -> None:
+    legacy = CHANNEL.replace("UDP/DTLS/SCTP webrtc-datachannel", f"DTLS/SCTP {port}").replace(
+        "a=sctp-port:5000\r\n", ""
+    )
+    if good:
+        parse_offer(offer(section(), GRID, legacy))
+    else:
+        with pytest.raises(SdpInvalid, match="sctp-port"):
+            parse_offer(offer(section(), GRID, legacy))
+
+
+def test_header_extensions_that_no_packet_can_carry_are_left_out() -> None:
+    lines = [f"a=extmap:{number} urn:x" for number in ("0", "256", "4096", "-1", "x", "", "1", "255", "2/recvonly")]
+    parsed = parse_offer(offer(section()) + "\r\n".join(lines) + "\r\n")
+    assert [line for line in parsed.sdp.splitlines() if line.startswith("a=extmap:")] == lines[-3:]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("192.0.2.7 0", "192.0.2.7 65536", "192.0.2.7 -1", "224.0.0.251 5353", "255.255.255.255 9", "0.0.0.0 9"),
+        *("ff02::fb 5353", ":: 9", "fe80::1%eth0 9", "fe80::1%nowhere.example 9"),
+    ],
+)
+def test_candidates_that_are_no_single_machine_are_ignored(address: str) -> None:
+    parsed = parse_offer(offer(section(candidates=(f"1 1 udp 1 {address} typ host",))))
+    assert "a=candidate" not in parsed.sdp
+
+
+def test_candidates_over_tcp_are_ignored() -> None:
+    parsed = parse_offer(offer(section(candidates=("1 1 TCP 1 192.0.2.7 9 typ host tcptype active", PLAIN))))
+    assert [line for line in parsed.sdp.splitlines() if "candidate" in line] == [f"a=candidate:{PLAIN}"]
+
+
+def test_a_section_that_is_bundle_only_is_offered_though_its_port_is_zero() -> None:
+    grid = section(direction="recvonly", mid="1", port=0) + "a=bundle-only\r\n"
+    assert parse_offer(offer(section(), grid)).watches == 1

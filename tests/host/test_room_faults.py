@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from host.room import Room
-from signaling.protocol import Bye, Label, Welcome
+from signaling.protocol import Bye, Label, Ping, Welcome
 from tests.fake_peer import FakePeer, until
 from tests.host.conftest import GRID, Meeting
 
@@ -47,6 +47,21 @@ async def test_whoever_knocks_again_is_not_live_before_media_flow(meeting: Meeti
     assert "live" not in [event.get("state") for event in meeting.events[seen:]]
     await again.accept(again.answer)
     await until(lambda: meeting.state("ana") == "live")
+
+
+async def test_whoever_takes_no_messages_keeps_them_from_nobody(meeting: Meeting) -> None:
+    deaf = FakePeer()
+    offer = deaf.offer
+
+    async def small() -> str:
+        return (await offer()).replace("a=max-message-size:262144", "a=max-message-size:1")
+
+    deaf.offer = small  # type: ignore[method-assign]
+    await meeting.join("deaf", deaf)
+    ana, _ = await meeting.join("ana")
+    assert (await ana.hear(Welcome)).participant == "ana"
+    await ana.hear(Ping)
+    assert not deaf.messages
 
 
 async def test_whoever_a_host_removes_is_told_so(meeting: Meeting) -> None:

@@ -17,7 +17,7 @@ from signaling import rtc
 from signaling.errors import SdpInvalid
 from signaling.protocol import Ping
 from tests.fake_peer import FakePeer, closing, until
-from tests.host.offers import offer, real_offer, section
+from tests.host.offers import CHANNEL, offer, real_offer, section
 
 ENDPOINT = Endpoint()
 
@@ -168,6 +168,37 @@ async def test_a_transport_that_just_closed_is_no_error(session: Session) -> Non
     channel: Any = SimpleNamespace(readyState="open", bufferedAmount=0, send=send)
     session._channel = channel
     session.send(Ping(1))
+
+
+async def test_a_message_that_is_longer_than_the_remote_side_takes_is_dropped(session: Session) -> None:
+    peer = FakePeer()
+    async with closing(peer):
+        text = (await peer.offer()).replace("a=max-message-size:262144", "a=max-message-size:1")
+        await peer.accept(await session.answer(parse_offer(text), publish=True))
+        await until(lambda: session._channel is not None)
+        session.send(Ping(1))
+    assert not peer.messages
+
+
+@pytest.mark.parametrize("order", ["2 1 0", "1 0 2"])
+async def test_a_bundle_in_another_order_connects(session: Session, listener: FakeListener, order: str) -> None:
+    peer = FakePeer()
+    async with closing(peer):
+        text = (await peer.offer()).replace("a=group:BUNDLE 0 1 2", f"a=group:BUNDLE {order}")
+        await peer.accept(await session.answer(parse_offer(text), publish=True))
+        await until(lambda: {"connected", "channel"} <= set(listener.calls))
+
+
+async def test_an_offer_that_ends_its_hidden_candidates_can_be_connected_to(session: Session) -> None:
+    hidden = "1 1 udp 2113937151 0b5e21c9-5ae0-4a39-a0f1-6b29ea1a3e5f.local 51000 typ host"  # as Firefox has it
+    ended = offer(section(candidates=(hidden,)) + "a=end-of-candidates\r\n")
+    text = await session.answer(parse_offer(ended), publish=True)
+    assert all(media.ice_candidates for media in sdp.SessionDescription.parse(text).media)
+
+
+async def test_a_data_channel_may_be_the_first_section(session: Session) -> None:
+    text = await session.answer(parse_offer(offer(CHANNEL, section(mid="1"), bundle="2 1")), publish=True)
+    assert all(media.ice_candidates for media in sdp.SessionDescription.parse(text).media)
 
 
 async def test_a_session_that_never_connects_is_overdue(session: Session) -> None:

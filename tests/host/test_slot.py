@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from host.slot import FPS_WINDOW_S, MAX_PENDING_FRAMES, VideoSlot
+from host.slot import DECODE_AT_ONCE_S, FPS_WINDOW_S, MAX_PENDING_FRAMES, VideoSlot
 from signaling.codec import plane_views
 from signaling.rtc import EncodedFrame
 from tests.fake_clock import FakeClock
@@ -122,3 +122,31 @@ def test_the_key_frame_that_mends_a_broken_picture_is_taken(watched: Watched) ->
     watched.push(flat_vp8(64, 48, (90, 128, 128)))
     assert watched.slot.take() is not None
     assert watched.asked == 0
+
+
+def test_frames_that_take_more_than_their_share_of_time_are_dropped_until_a_key_frame(
+    watched: Watched, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = 0
+
+    def decode(_: EncodedFrame) -> None:
+        nonlocal decoded
+        decoded += 1
+
+    clock.install(monkeypatch, "host.slot")
+    monkeypatch.setattr(clock, "thread_time", lambda: decoded * DECODE_AT_ONCE_S / 3.5, raising=False)
+    slot = watched.slot = VideoSlot(watched.ask)
+    monkeypatch.setattr(slot, "_decode", decode)
+    key, inter = b"\x00", b"\x01"
+    watched.push(key, *[inter] * 40)
+    slot.take()
+    assert (decoded, slot.dropped) == (4, 37)
+    watched.push(inter)
+    assert watched.asked == 1
+    watched.push(key)
+    slot.take()  # no time has passed: none is left
+    assert decoded == 4
+    clock.advance(DECODE_AT_ONCE_S)  # half of it is this participant's, and a part was owed
+    watched.push(key, *[inter] * 40)
+    slot.take()
+    assert decoded == 4 + 2

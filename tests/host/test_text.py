@@ -125,3 +125,20 @@ def test_bold_text_has_more_ink() -> None:
 @given(LINES)
 def test_fonts_for_any_name_can_be_looked_up_ahead(name: str) -> None:
     prepare(name)
+
+
+def test_no_more_of_a_name_is_drawn_than_could_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    widths: list[int] = []
+    draw = module._draw
+    monkeypatch.setattr(module, "_draw", lambda text, style: [p := draw(text, style), widths.append(p.width)][0])
+    for name in ("\ufdfd" * 64, "W" * 64, "👩" * 64):
+        draw_text(name, STYLE, 200)
+    assert max(widths) < 300
+
+
+def test_the_initial_is_looked_up_ahead_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    font_for = module.font_for
+    monkeypatch.setattr(module, "font_for", lambda char, bold: asked.append(char) or font_for(char, bold))
+    prepare("ɐna")
+    assert "Ɐ" in asked

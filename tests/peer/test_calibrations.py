@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from peer.calibrations import FILE_NAME, Calibrations, CalibrationUnusable, Entry
+from peer.calibrations import FILE_NAME, MAX_BYTES, Calibrations, CalibrationUnusable, Entry
 from peer.perception.calibration import Offset
 
 ANA = Entry("Ana", "camera:0", "m1", Offset(12.5, -3.0, 10.0, -8.0, 0.8))
@@ -71,6 +72,9 @@ def damaged(**offset: object) -> str:
         (damaged(yaw="left"), "damaged"),
         (damaged(yaw=170.0), "damaged"),
         (damaged(lid=0.0), "damaged"),
+        ('{"version": 1, "people": ' + "[" * 100_000, "damaged"),
+        ('{"more": ' + "[" * 100_000 + "]" * 100_000 + ', "version": 1}', "damaged"),
+        (json.dumps(GOOD) + " " * MAX_BYTES, "a file of more than"),
     ],
 )
 def test_a_bad_file_is_named_and_not_used_and_the_next_calibration_begins_anew(
@@ -85,6 +89,14 @@ def test_a_bad_file_is_named_and_not_used_and_the_next_calibration_begins_anew(
     assert "Ana" not in caught.value.message
     kept.save(ANA)
     assert kept.load("Ana", "camera:0", "m1") == ANA.offset
+
+
+def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / FILE_NAME)
+    with pytest.raises(CalibrationUnusable, match="a pipe or a device"):
+        Calibrations(tmp_path).load("Ana", "camera:0", "m1")
+    Calibrations(tmp_path).save(ANA)
+    assert Calibrations(tmp_path).load("Ana", "camera:0", "m1") == ANA.offset
 
 
 def test_forgetting_takes_every_source_of_that_name_and_nobody_elses(folder: Path) -> None:

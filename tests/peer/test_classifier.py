@@ -144,3 +144,19 @@ def test_a_card_and_a_graph_that_disagree_on_signals_are_refused(
 ) -> None:
     with pytest.raises(ModelUnavailable, match=expected):
         AttentionClassifier(write_model(tmp_path / "m.onnx", data, signals=names))
+
+
+def test_what_is_no_probability_later_on_is_no_reading(tmp_path: Path) -> None:
+    classifier = AttentionClassifier(write_model(tmp_path / "m.onnx", model(last_op="Cos")))
+    assert classifier.score(crop(0)) == 1.0
+    with pytest.raises(ModelUnavailable, match=r"m\.onnx to give one probability"):
+        classifier.look(crop(3))
+    numbers = AttentionClassifier(write_model(tmp_path / "n.onnx", model(last_op="Atanh")))
+    with pytest.raises(ModelUnavailable, match="nan"):
+        numbers.look(crop(2))
+
+
+def test_signals_that_are_not_finite_later_on_are_no_reading(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "m.onnx", model(columns=8, signals_op="Atanh"), signals=SIGNAL_NAMES)
+    with pytest.raises(ModelUnavailable, match="finite signals"):
+        AttentionClassifier(path).look(crop(2))

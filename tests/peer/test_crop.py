@@ -42,3 +42,10 @@ def test_what_lies_beyond_the_left_edge_is_the_left_column() -> None:
 def test_a_box_wholly_outside_is_an_error() -> None:
     with pytest.raises(ValueError, match="200x100"):
         crop_face(np.zeros((100, 200, 3), np.uint8), Box(300, 0, 50), 1.0)
+
+
+def test_a_square_far_larger_than_the_picture_is_refused() -> None:
+    picture = np.zeros((48, 64, 3), np.uint8)
+    crop_face(picture, Box(0.0, 0.0, 64.0), 4.0)
+    with pytest.raises(ValueError, match="fits the 64x48 picture"):
+        crop_face(picture, Box(0.0, 0.0, 65.0), 4.0)

@@ -66,3 +66,15 @@ def test_another_model_is_refused_by_what_it_takes_or_gives(tmp_path: Path) -> N
 def test_garbage_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match=r"expected an ONNX model in .*garbage\.onnx"):
         FaceModel(write_model(tmp_path / "garbage.onnx", b"no model at all"))
+
+
+def test_what_cannot_be_faces_is_refused(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for found in (
+        np.full((1, 3, 4), np.nan, np.float32),
+        np.zeros((1, 0, 4), np.float32),
+        np.zeros((2, 3, 4), np.float32),
+        np.zeros((1, 3), np.float32),
+    ):
+        monkeypatch.setattr("peer.perception.face_model.run", lambda *_, found=found: [found])
+        with pytest.raises(ModelUnavailable, match=r"face\.onnx to give finite faces of shape \(1, N, 4\)"):
+            FaceModel(copy)

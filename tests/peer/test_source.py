@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -9,13 +10,14 @@ import av
 import numpy as np
 import pytest
 
-from peer import camera
+from peer import camera, videofile
 from peer.camera import CameraConfig, CameraMissingError, CameraSource
 from peer.source import Frame, Pixels, Source, SourceState
 from peer.sources import make_source
 from peer.testpattern import TestPatternSource
 from peer.videofile import FileSource
 from signaling.errors import ConfigInvalid, SourceUnavailable
+from tests.media import flat_vp8
 from tests.peer.clips import CLIPS
 from tests.peer.fake_source import FakeSource
 
@@ -178,8 +180,60 @@ def test_a_source_that_makes_no_sense_is_refused(text: str) -> None:
         make_source(text)
 
 
-def write_video(path: Path, frames: int) -> None:
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "film.mp4")
+    with pytest.raises(SourceUnavailable, match=r"film\.mp4, got: a pipe or a device, no file"):
+        FileSource(tmp_path / "film.mp4").start()
+
+
+def test_a_playlist_that_names_itself_opens_no_files(tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").write_text("ffconcat version 1.0\nfile film.mp4\n")
+    with pytest.raises(SourceUnavailable, match=r"readable video file at .*film\.mp4, got: Invalid argument"):
+        FileSource(tmp_path / "film.mp4").start()
+
+
+def test_a_video_of_an_unknown_codec_is_refused(tmp_path: Path) -> None:
+    write_video(tmp_path / "film.avi", 2)
+    (tmp_path / "film.avi").write_bytes((tmp_path / "film.avi").read_bytes().replace(b"H264", b"ZZZZ"))
+    with pytest.raises(SourceUnavailable, match="without a video stream"):
+        FileSource(tmp_path / "film.avi").start()
+
+
+def test_frames_of_too_many_pixels_are_not_decoded(tmp_path: Path) -> None:
+    frame = flat_vp8(64, 48, (90, 110, 150))
+    huge = frame[:6] + (12_000).to_bytes(2, "little") * 2 + frame[10:]
+    header = b"DKIF\0\0\x20\0VP80" + bytes(4) + b"\x19\0\0\0\1\0\0\0\1\0\0\0" + bytes(4)
+    (tmp_path / "film.ivf").write_bytes(header + len(huge).to_bytes(4, "little") + bytes(8) + huge)
+    with pytest.raises(SourceUnavailable, match=r"readable video file at .*film\.ivf, got: Invalid argument"):
+        FileSource(tmp_path / "film.ivf").start()
+
+
+def test_a_title_in_latin_1_does_no_harm(tmp_path: Path) -> None:
+    write_video(tmp_path / "film.avi", 2, title="Film")
+    (tmp_path / "film.avi").write_bytes((tmp_path / "film.avi").read_bytes().replace(b"Film", b"F\xfclm"))
+    FileSource(tmp_path / "film.avi")._prepare()
+
+
+def test_a_stream_that_libav_finds_too_late_ends_the_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_video(tmp_path / "film.mp4", 2)
+
+    def decode(_container: object) -> None:
+        raise IndexError("list index out of range")  # as PyAV does for a stream that begins in the middle of a file
+
+    monkeypatch.setattr(videofile, "first_video", decode)
+    with pytest.raises(SourceUnavailable, match=r"film\.mp4, got: list index"):
+        FileSource(tmp_path / "film.mp4").start()
+
+
+def test_a_very_wide_picture_keeps_a_line(tmp_path: Path) -> None:
+    wide = av.VideoFrame.from_ndarray(np.zeros((1, 4000, 3), np.uint8), format="bgr24")
+    assert videofile._to_bgr(wide).shape == (1, 1280, 3)
+
+
+def write_video(path: Path, frames: int, title: str = "") -> None:
     with av.open(str(path), "w") as container:
+        if title:
+            container.metadata["title"] = title
         stream = container.add_stream("libx264", rate=30)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for number in range(frames):

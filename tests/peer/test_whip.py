@@ -85,6 +85,24 @@ async def test_a_refusal_tells_when_to_come_again(said: str | None, wait_s: floa
     assert (refused.value.code, refused.value.retry_after_s) == ("http_503", wait_s)
 
 
+async def test_a_refusal_that_is_nested_too_deep_is_a_refusal() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await request.read()
+        return web.Response(status=400, text='{"error":' + "[" * 100_000)
+
+    app = web.Application()
+    app.router.add_post("/whip/main", answer)
+    async with TestServer(app) as server, aiohttp.ClientSession() as http:
+        with pytest.raises(whip.Refused) as refused:
+            await whip.publish(http, URL(str(server.make_url("/whip/main"))), "token", "v=0")
+    assert refused.value.code == "http_400"
+
+
+async def test_leaving_with_a_token_that_no_header_can_carry_is_no_error() -> None:
+    async with aiohttp.ClientSession() as http:
+        await whip.leave(http, URL("http://127.0.0.1:9/sessions/1"), "a\r\nb")
+
+
 async def test_a_host_that_is_silent_about_ice_servers_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whip, "ICE_TIMEOUT", aiohttp.ClientTimeout(total=0.1))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -142,4 +143,16 @@ def test_labels_without_a_column_for_engagement_are_refused(data: Path) -> None:
 def test_one_class_only_is_refused(data: Path) -> None:
     add_labels(data, "11,0,2,0,0\n21,0,3,0,0\n")
     with pytest.raises(TrainingFailed, match=r"expected clips of both classes in .*, got 2 attentive .* and 0 not"):
+        read_daisee(data)
+
+
+def test_labels_in_a_pipe_are_not_waited_for(data: Path) -> None:
+    os.mkfifo(data / "Labels" / "AllLabels.csv")
+    with pytest.raises(TrainingFailed, match=r"expected labels in .*AllLabels\.csv, got: a pipe or a device"):
+        read_daisee(data)
+
+
+def test_a_name_that_is_no_utf_8_is_shown(data: Path) -> None:
+    (data / "DataSet" / "Train" / os.fsdecode(b"caf\xe9")).mkdir()
+    with pytest.raises(TrainingFailed, match=r"names in UTF-8 in .*Train, got 'caf.udce9': rename it"):
         read_daisee(data)

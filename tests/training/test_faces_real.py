@@ -134,3 +134,11 @@ def test_the_shipped_model_tells_straight_from_turned_on_real_people(tmp_path: P
         assert found["roc_auc"] >= 0.97
         assert found["balanced_accuracy"] >= 0.90
         assert found["recall"] >= 0.93
+
+
+def test_an_array_beside_an_archive_and_an_empty_file_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    (tmp_path / "empty.npz").touch()
+    for name in ("one.npy", "empty.npz"):
+        with pytest.raises(TrainingFailed, match=rf"expected an \.npz file with .* at .*{name}"):
+            read_faces(tmp_path / name)

@@ -112,3 +112,18 @@ def test_the_hash_is_that_of_the_whole_file(tmp_path: Path) -> None:
     data = os.urandom((1 << 20) + 7)  # more than one piece
     (tmp_path / "data").write_bytes(data)
     assert sha256_of(tmp_path / "data") == hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize("text", ['{"x": NaN}', "[-Infinity]", "[" * 100_000, "\xff"])
+def test_what_json_has_no_word_for_and_what_has_no_bottom_is_no_json(tmp_path: Path, text: str) -> None:
+    (tmp_path / "record.json").write_text(text, encoding="latin-1")
+    with pytest.raises(TrainingFailed, match=r"expected a record at .*record\.json, got no JSON .*: do something"):
+        read_json(tmp_path / "record.json", what="a record", advice="do something")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "record.json")
+    with pytest.raises(TrainingFailed, match="a pipe or a device"):
+        read_json(tmp_path / "record.json", what="a record", advice="do something")
+    with pytest.raises(OSError, match="a pipe or a device"):
+        sha256_of(tmp_path / "record.json")

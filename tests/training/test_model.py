@@ -162,3 +162,25 @@ def test_deployed_is_normalisation_then_the_model_then_temperature_and_sigmoid(
     assert found.shape == (4,)
     np.testing.assert_allclose(found, 1 / (1 + np.exp(-answer / temperature)), atol=1e-5)
     assert np.ptp(found) > 0.01  # they are not all the same anyway
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"model_state_dict": 5}, "names with tensors"),
+        ({"model_state_dict": {"head.1.weight": torch.zeros(1).expand(64, 10**12)}}, "at most 23,059,210 numbers"),
+        ({"model_state_dict": {"head.1.weight": torch.tensor([float("nan")])}}, "finite numbers in head.1.weight"),
+        ({"model_state_dict": {}, "split_sha256": 5}, "a split_sha256 of int"),
+        ({"model_state_dict": {}, "meta": []}, "a meta of list"),
+    ],
+)
+def test_a_checkpoint_that_no_model_wrote_is_refused(tmp_path: Path, document: dict[str, Any], words: str) -> None:
+    torch.save(document, tmp_path / "model.pth")
+    with pytest.raises(TrainingFailed, match=rf"expected a checkpoint of .* at .*model\.pth, got .*{words}"):
+        load_checkpoint(tmp_path / "model.pth")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model.pth")
+    with pytest.raises(TrainingFailed, match="a pipe or a device"):
+        load_checkpoint(tmp_path / "model.pth")

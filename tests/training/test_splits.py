@@ -44,3 +44,23 @@ def test_a_malformed_file_is_refused(tiny_run: Path, broken: str) -> None:
     (tiny_run / "dataset_splits.json").write_text(broken)
     with pytest.raises(TrainingFailed, match=r"expected the splits .*train prepare"):
         load_splits(tiny_run)
+
+
+@pytest.mark.parametrize("label", [7, "1", True, None])
+def test_a_label_that_is_none_is_refused(tiny_run: Path, label: object) -> None:
+    path = tiny_run / "dataset_splits.json"
+    document = json.loads(path.read_text())
+    document["test_labels"][0] = label
+    path.write_text(json.dumps(document))
+    with pytest.raises(TrainingFailed, match=r"expected the splits that `prepare` writes at .*label"):
+        load_splits(tiny_run)
+
+
+@pytest.mark.parametrize("scale", [0, -1.0, 10**400])
+def test_a_crop_scale_that_makes_no_crop_is_refused(tiny_run: Path, scale: float) -> None:
+    path = tiny_run / "dataset_splits.json"
+    document = json.loads(path.read_text())
+    document["settings"]["crop_scale"] = scale
+    path.write_text(json.dumps(document))
+    with pytest.raises(TrainingFailed, match=r"crop_scale|OverflowError"):
+        load_splits(tiny_run)

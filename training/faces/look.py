@@ -10,17 +10,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
+import msgspec
 from tqdm import tqdm
 
-from peer.perception.crop import Pixels
 from training.drops import Reason
 from training.errors import TrainingFailed
 from training.faces.crops import VIEW_SIDE, FaceBox, find_face
 from training.faces.folder import Shot
 from training.faces.haar import HaarConfig, HaarDetector
 from training.files import read_json, write_json
+from training.images import read_image
 from training.pool import each
 
 BATCH = 32
@@ -89,12 +88,12 @@ def read_done(batch: Batch) -> dict[int, Sighting] | None:
             return None
         return {
             shot.truth.id: Sighting(
-                None if row["box"] is None else FaceBox(*row["box"]),
+                None if row["box"] is None else FaceBox(*msgspec.convert(row["box"], tuple[float, float, float])),
                 None if row["reason"] is None else Reason(row["reason"]),
             )
             for shot, row in zip(batch.shots, record["sightings"], strict=True)
         }
-    except (TrainingFailed, KeyError, TypeError, ValueError):
+    except (TrainingFailed, KeyError, TypeError, ValueError, msgspec.ValidationError):
         return None  # written by another version, or damaged: the images are searched again
 
 
@@ -121,22 +120,12 @@ def record(batch: Batch, sightings: Sequence[Sighting]) -> dict[int, Sighting]:
 
 def sighting(path: Path) -> Sighting:
     """Of one image."""
-    bgr = read_bgr(path)
+    bgr = read_image(path)
     if bgr is None:
         return Sighting(reason=Reason.UNREADABLE)
     if bgr.shape[0] != bgr.shape[1]:
         return Sighting(reason=Reason.NOT_SQUARE)
     return Sighting(find_face(_detector(), bgr))
-
-
-def read_bgr(path: Path) -> Pixels | None:
-    """(H, W, 3) uint8 BGR, or None where there is no image."""
-    try:
-        data = np.fromfile(path, np.uint8)
-    except OSError:
-        return None
-    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    return None if bgr is None else np.asarray(bgr, np.uint8)
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from peer.perception.crop import Pixels
 from training.errors import TrainingFailed
 from training.faces.truth import TRUTH_FILE, Truth, read_truth
-from training.files import read_json, write_bytes, write_json, writing
+from training.files import read_array, read_json, write_bytes, write_json, writing
 from training.splits import CLASSES, Part
 from training.stage import command
 
@@ -129,8 +129,8 @@ def load_pictures(run: Path, splits_sha256: str) -> Pictures:
     advice = f"run {command('prepare', run)} again, with --faces"
     meta = read_json(folder / META_FILE, what="rendered pictures", advice=advice)
     try:
-        images = np.load(folder / IMAGES_FILE, mmap_mode="r")
-        boxes = np.load(folder / BOXES_FILE)
+        images = read_array(folder / IMAGES_FILE)
+        boxes = np.array(read_array(folder / BOXES_FILE))
         pictures = Pictures(
             images,
             boxes,
@@ -141,7 +141,7 @@ def load_pictures(run: Path, splits_sha256: str) -> Pictures:
             float(meta["crop_scale"]),
         )
         owner = str(meta["splits_sha256"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, ArithmeticError, MemoryError) as error:
         raise TrainingFailed(f"expected rendered pictures in {folder}, got {error!r}: {advice}") from error
     count = len(pictures.truths)
     shapes = (images.shape, boxes.shape, len(pictures.parts), len(pictures.detected))

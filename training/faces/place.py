@@ -20,11 +20,11 @@ from training.errors import TrainingFailed
 from training.faces.crops import BoxMap, FaceBox
 from training.faces.folder import Shot, person_name
 from training.faces.label import LabelRule
-from training.faces.look import Sighting, read_bgr
+from training.faces.look import Sighting
 from training.faces.pictures import SIDE, crop_file, to_side, writing_images
 from training.faces.truth import Truth
 from training.files import write_bytes, write_text
-from training.images import to_jpeg
+from training.images import read_image, to_jpeg
 from training.index import INDEX_FILE
 from training.pool import each
 from training.splits import Part, Sample
@@ -103,7 +103,7 @@ def cut_all(run: Path, placed: Sequence[Placed], crop_scale: float, jobs: int | 
 
 def cut(task: Cutting) -> tuple[int, Pixels]:
     """Write one crop; the image's place, and the whole of it for the pictures. Raises `TrainingFailed`."""
-    bgr = read_bgr(task.source)
+    bgr = read_image(task.source)
     if bgr is None:
         raise TrainingFailed(
             f"expected the image {task.source}, which was there a moment ago, got none: run the command again"

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -22,11 +21,13 @@ from peer.perception.classifier import AttentionClassifier
 from peer.perception.crop import Box, Pixels, crop_face
 from training.bootstrap import LEVEL, Intervals, bootstrap_intervals, check_resamples
 from training.errors import TrainingFailed
-from training.files import write_json
+from training.files import check_unpacked, write_json
 from training.metrics import Floats, Labels, binary_metrics
 from training.tabular import markdown_table
 
 STRAIGHT = "straight"
+MAX_BYTES = 1 << 30
+"""Of all arrays: the CMU Face Images have 2.5 MB."""
 ARRAYS = ("images", "person", "pose", "sunglasses")
 CENTRE = (31.0, 26.0)
 """Pixels, x and y, in the 64x60 pictures of the CMU Face Images at half resolution: all heads are about there."""
@@ -121,11 +122,12 @@ def read_faces(path: Path) -> RealFaces:
     """The pictures of an `.npz` file. Raises `TrainingFailed` where it is missing or of another form."""
     form = f"{', '.join(ARRAYS)} as docs/training.md tells"
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            images, person, poses, sunglasses = (archive[name] for name in ARRAYS)
+        check_unpacked(path, MAX_BYTES)
+        with np.load(path, allow_pickle=False) as arrays:
+            images, person, poses, sunglasses = (np.atleast_1d(arrays[name]) for name in ARRAYS)
     except OSError as error:
         raise TrainingFailed(f"expected real faces at {path}, got: {error.strerror or error}") from error
-    except (KeyError, ValueError, BadZipFile) as error:
+    except Exception as error:  # whatever zipfile, zlib and NumPy's reader of headers raise
         raise TrainingFailed(f"expected an .npz file with {form} at {path}, got: {error}") from error
     shapes = {(len(images),), person.shape, poses.shape, sunglasses.shape}
     if images.ndim != 3 or images.dtype != np.uint8 or len(shapes) != 1 or sunglasses.dtype != np.bool_:

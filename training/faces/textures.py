@@ -29,7 +29,7 @@ def shrink(source: Path, target: Path) -> None:
         original = Image.open(source)
         transparent = original.mode in {"RGBA", "LA", "P"} or "transparency" in original.info
         picture = original.convert("RGBA" if transparent else "RGB").resize((side, side), Image.Resampling.LANCZOS)
-    except OSError as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise TrainingFailed(f"expected a picture at {source}, got: {error}") from error
     if "hair" in source.parts:
         picture = Image.fromarray(to_lightness(np.asarray(picture.convert("RGBA"))), "RGBA")
