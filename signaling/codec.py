@@ -28,8 +28,9 @@ Q_MIN, Q_MAX = 6, 56
 """VP8 quantiser range, 0-63: below 6 nobody sees a difference, above 56 it is a mosaic."""
 
 
-MAX_DECODED_PIXELS = 4096 * 2304
-"""More than any camera sends: a key frame of 40 bytes may claim 16383x16383, which is 400 MB to decode into."""
+MAX_DECODED_PIXELS = {"vp8": 4096 * 2304, "h264": 1920 * 1200}
+"""More than cameras in meetings send: a key frame of 40 bytes may claim 16383x16383, which is 400 MB to decode into.
+H.264 may keep 16 pictures (50 MB at this size, 315 MB at VP8's), VP8 three."""
 
 
 class Vp8Encoder:
@@ -88,7 +89,7 @@ class VideoDecoder:
         name = {"VP8": "vp8", "H264": "h264"}[codec.upper()]
         context = cast(VideoCodecContext, av.CodecContext.create(name, "r"))
         context.thread_count = 1
-        context.options = {"max_pixels": str(MAX_DECODED_PIXELS)}
+        context.options = {"max_pixels": str(MAX_DECODED_PIXELS[name])}
         if name == "h264":
             context.options |= {"flags": "low_delay"}
         self._context = context

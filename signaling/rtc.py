@@ -2,13 +2,15 @@
 
 aiortc decodes every stream in a thread of its own, hands a frame out one packet late (when the next frame begins),
 waits without limit for a lost packet, and ignores key-frame and bitrate feedback for pre-encoded tracks. Each
-function here takes one of these decisions over; nothing else in the project touches a private name of aiortc.
+function here takes one of these decisions over. Only `signaling.rtcguard`, which lets packets fall that do harm, and
+`signaling.sctp`, which bounds data channels, touch private names of aiortc, too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import struct
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,19 +25,19 @@ from aiortc import (
     RTCConfiguration,
     RTCIceServer,
     RTCPeerConnection,
-    RTCRtpReceiver,
     RTCRtpSender,
     RTCRtpTransceiver,
 )
 from aiortc.codecs.vpx import Vp8Encoder as AiortcVp8Encoder
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
-from aiortc.rtcdtlstransport import RTCCertificate, RtpReceiver, SRTPProtectionProfile
+from aiortc.rtcdtlstransport import RTCCertificate, SRTPProtectionProfile
 from aiortc.rtcicetransport import connection_kwargs
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from aiortc.rtp import RTCP_PSFB_APP, AnyRtcpPacket, RtcpPsfbPacket, RtpPacket, unpack_remb_fci
 from aiortc.utils import uint16_add, uint16_gt
 from OpenSSL import SSL
 
+import signaling.rtcguard  # noqa: F401  for what it replaces
 from signaling.codec import is_key_frame
 from signaling.ice import IceServer
 
@@ -181,9 +183,6 @@ def on_key_frame_request(sender: RTCRtpSender, callback: Callable[[], None]) -> 
     sender._send_keyframe = callback  # type: ignore[method-assign]
 
 
-MAX_SOURCES = 16
-"""SSRCs in one session: a video stream, its retransmissions, the same for audio, and some changes of them."""
-
 PACKED_FRAMES = 16
 """A little more than a viewer's queue holds."""
 
@@ -252,7 +251,7 @@ def on_bitrate_estimate(sender: RTCRtpSender, callback: Callable[[int], None]) -
         if isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
             try:
                 bits, ssrcs = unpack_remb_fci(packet.fci)
-            except ValueError:
+            except (ValueError, struct.error):
                 return
             if sender._ssrc in ssrcs:
                 callback(bits)
@@ -271,18 +270,6 @@ class EncodedFrame:
     timestamp: int
     arrived_s: float
     key: bool
-
-
-def _limit_sources(receiver: RTCRtpReceiver) -> None:
-    """Drop packets of more than `MAX_SOURCES` SSRCs: aiortc keeps count of each, and its reports hold 31 at most."""
-    router = receiver.transport._rtp_router
-    route = router.route_rtp
-
-    def limited(packet: RtpPacket) -> RtpReceiver | None:
-        known = packet.ssrc in router.ssrc_table or len(router.ssrc_table) < MAX_SOURCES
-        return route(packet) if known else None
-
-    router.route_rtp = limited  # type: ignore[method-assign]
 
 
 class FrameReceiver(JitterBuffer):
@@ -308,7 +295,6 @@ class FrameReceiver(JitterBuffer):
         self.frames = 0
         self.losses = 0
         transceiver.receiver._RTCRtpReceiver__jitter_buffer = self  # type: ignore[attr-defined]
-        _limit_sources(transceiver.receiver)
 
     def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
         """aiortc's hook: (whether to send a PLI now, never a frame: ours go to the sink)."""

@@ -2,7 +2,7 @@
 
 One connection shares the event loop with all others: without these, a packet with acknowledgements of 300 times
 65,535 chunks takes seconds, and messages that never end, or channels by the thousand, take all memory. Beside
-`signaling.rtc` the only module that touches private names of aiortc (1.16, pinned).
+`signaling.rtc` and `signaling.rtcguard` the only module that touches private names of aiortc (1.16, pinned).
 """
 
 from __future__ import annotations

@@ -146,6 +146,19 @@ def test_a_4k_camera_is_taken() -> None:
     assert (frame.width, frame.height) == (3840, 2160)
 
 
+@pytest.mark.parametrize(("width", "height", "fits"), [(1920, 1080, True), (1080, 1920, True), (1922, 1200, False)])
+def test_h264_is_taken_up_to_full_hd_since_it_may_keep_sixteen_pictures(width: int, height: int, fits: bool) -> None:
+    encoder: Any = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+    encoder.time_base, encoder.options = Fraction(1, 15), {"preset": "ultrafast", "tune": "zerolatency"}
+    (packet,) = encoder.encode(VideoFrame(width, height, "yuv420p"))
+    if fits:
+        assert VideoDecoder("H264").decode(bytes(packet)) is not None
+    else:
+        with pytest.raises(av.FFmpegError):
+            VideoDecoder("H264").decode(bytes(packet))
+
+
 def test_a_codec_that_we_cannot_decode_is_refused_by_name() -> None:
     with pytest.raises(KeyError, match="AV1"):
         VideoDecoder("AV1")
