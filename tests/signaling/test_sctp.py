@@ -64,12 +64,13 @@ async def test_chunks_before_there_is_an_association_are_not_taken(sctp: Any) ->
 
 
 async def test_acknowledgements_of_what_was_never_sent_are_not_counted_through(sctp: Any) -> None:
-    honest, wide = SackChunk(), SackChunk()
+    honest, wide, backwards = SackChunk(), SackChunk(), SackChunk()
     honest.gaps = [(2, 3), (5, 9)]
     wide.gaps = [(1, 65535)] * 290
-    await sctp._receive_chunk(honest)
-    await sctp._receive_chunk(wide)
-    assert [sack.gaps for sack in sctp.taken] == [[(2, 3), (5, 9)], []]
+    backwards.gaps = [(1, 65535), (65535, 1)] * 145  # nothing at all, if their widths were added up
+    for sack in (honest, wide, backwards):
+        await sctp._receive_chunk(sack)
+    assert [sack.gaps for sack in sctp.taken] == [[(2, 3), (5, 9)], [], []]
 
 
 @pytest.mark.parametrize("error", [AssertionError(), KeyError(1), UnicodeDecodeError("utf8", b"", 0, 1, "")])
