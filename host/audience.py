@@ -17,32 +17,44 @@ MAX_VIEWERS = 100
 
 
 class Audience:
-    """A room's viewers, by session. `close_session` is given the session of everybody who goes."""
+    """A room's viewers, by session. `close_session` is given the session of everybody who goes, `check_not_removed`
+    raises for participants whom a host sent away."""
 
-    def __init__(self, endpoint: Endpoint, fanout: Fanout, close_session: Callable[[Session], None]) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        fanout: Fanout,
+        close_session: Callable[[Session], None],
+        check_not_removed: Callable[[str], None],
+    ) -> None:
         self._endpoint = endpoint
         self._fanout = fanout
         self._close_session = close_session
+        self._check_not_removed = check_not_removed
         self._viewers: dict[str, Viewer] = {}
         self._closed = False
 
     def __len__(self) -> int:
         return len(self._viewers)
 
-    async def let_in(self, offer_sdp: str, owner: str, address: str = "") -> tuple[str, str]:
-        """Let a viewer from `address` in. Returns session id and SDP answer.
+    async def let_in(
+        self, offer_sdp: str, owner: str, address: str = "", participant: str | None = None
+    ) -> tuple[str, str]:
+        """Let a viewer from `address` in; `participant`, if it is one who also watches.
 
-        Raises `SdpInvalid`, `SdpNoVideo`, `SdpCodecUnsupported` for an offer that cannot work, `RoomFull`, and
-        `Draining` at the end.
+        Returns session id and SDP answer. Raises `SdpInvalid`, `SdpNoVideo`, `SdpCodecUnsupported` for an offer that
+        cannot work, `RoomFull`, `ParticipantRemoved`, and `Draining` at the end.
         """
+        self._check_not_removed(participant or "")
         offer = parse_offer(offer_sdp)
         require_watching(offer)
         self._who_yields_to(address)  # if nobody does, there is no need to answer
-        viewer = Viewer(owner, address, self._lost)
+        viewer = Viewer(owner, address, participant, self._lost)
         session = Session(self._endpoint, self._fanout, viewer)
         answer = await session.answer(offer, publish=False)
         try:
-            yielding = self._who_yields_to(address)  # others came while we answered, or the end did
+            self._check_not_removed(participant or "")  # much may have changed while we answered
+            yielding = self._who_yields_to(address)
         except EdgeAttendError:
             await session.close()
             raise
@@ -64,6 +76,12 @@ class Audience:
             return False
         self._lost(viewer)
         return True
+
+    def remove(self, participant: str) -> None:
+        """End every session of somebody whom a host sent away."""
+        for viewer in list(self._viewers.values()):
+            if viewer.participant == participant:
+                self._lost(viewer)
 
     def give_up(self, now_s: float, timeout_s: float) -> None:
         """End the sessions whose connection has not come about within `timeout_s`."""

@@ -22,8 +22,10 @@ class Closing:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def begin(self, session: Session) -> None:
-        """Close `session`, without waiting for it."""
+    def begin(self, session: Session | None) -> None:
+        """Close `session`, if there is one, without waiting for it."""
+        if session is None:
+            return
         task = asyncio.create_task(session.close(), name="close session")
         self._tasks.add(task)
         task.add_done_callback(self._ended)

@@ -11,9 +11,13 @@ class Door:
     """A room's; `removals` may be other rooms' as well, since ids are nobody else's."""
 
     def __init__(self, removals: Removals) -> None:
-        self.removals = removals
+        self._removals = removals
         self.level = Level.NORMAL
         self.draining = False  # from the beginning of the room's end on
+
+    def remove(self, participant_id: str) -> None:
+        """They never come in again."""
+        self._removals.add(participant_id)
 
     def check_open(self, *, returning: bool) -> None:
         """Raise `Draining` at the end; `Overloaded` where there is too much to do for more than who is `returning`."""
@@ -24,5 +28,5 @@ class Door:
 
     def check_not_removed(self, participant_id: str) -> None:
         """Raise `ParticipantRemoved` for somebody whom a host sent away."""
-        if participant_id in self.removals:
+        if participant_id in self._removals:
             raise ParticipantRemoved("expected a participant who may be here, got one whom the host has removed")

@@ -34,6 +34,9 @@ RELAPSE_S = 30.0
 
 MOST_EASY_S = 160.0
 
+EASED_GRID_FPS = 12
+"""Of a grid that has to be slower: with the fifth that may be late before newcomers are refused, about ten are left."""
+
 
 class Level(enum.IntEnum):
     """What is given up; each level includes those before it."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 
 from host.member import Member
+from host.session import Session
 from signaling.errors import ParticipantUnknown
 from signaling.protocol import FromHost, Roster
+
+MAX_KNOWN = 10_000
+"""People who were here, the last ones."""
 
 
 class Members:
@@ -14,6 +19,7 @@ class Members:
 
     def __init__(self) -> None:
         self._by_id: dict[str, Member] = {}
+        self._known: OrderedDict[str, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -35,13 +41,25 @@ class Members:
         """Who has this tile; None if nobody does."""
         return self._by_id.get(participant_id)
 
+    def knows(self, participant_id: str) -> bool:
+        """Whether they are here or were, among the last `MAX_KNOWN`."""
+        return participant_id in self._known
+
     def of_session(self, session_id: str) -> Member | None:
         """Whose session it is; None if it is nobody's."""
         return next((member for member in self if member.session_id == session_id), None)
 
+    def sessions(self) -> list[Session]:
+        """Everybody's who has one now."""
+        return [member.session for member in self if member.session is not None]
+
     def enter(self, member: Member) -> None:
         """They have a tile from now on: where they had it before, if they were here."""
         self._by_id[member.participant.id] = member
+        self._known[member.participant.id] = None
+        self._known.move_to_end(member.participant.id)
+        if len(self._known) > MAX_KNOWN:
+            self._known.popitem(last=False)
         self._by_id = dict(sorted(self._by_id.items(), key=lambda entry: entry[1].participant.since_s))
 
     def remove(self, member: Member) -> bool:

@@ -16,7 +16,7 @@ from host.compositor import Scene, Tile
 from host.door import Door
 from host.endpoint import Endpoint
 from host.fanout import Fanout
-from host.headroom import Level
+from host.headroom import EASED_GRID_FPS, Level
 from host.layout import layout
 from host.member import Member
 from host.members import Members
@@ -31,15 +31,8 @@ from host.report import Counters, describe_grid
 from host.sendsize import aspect, wanted
 from host.session import Session
 from host.text import prepare
-from signaling.errors import EdgeAttendError, ModeFixed, SessionUnknown
-from signaling.protocol import (
-    VERSION,
-    Bye,
-    ByeReason,
-    ParticipantState,
-    Ping,
-    Welcome,
-)
+from signaling.errors import EdgeAttendError, ModeFixed, ParticipantUnknown, SessionUnknown
+from signaling.protocol import VERSION, Bye, ByeReason, ParticipantState, Ping, Welcome
 from signaling.removals import Removals
 
 logger = logging.getLogger(__name__)
@@ -49,8 +42,6 @@ CONNECT_TIMEOUT_S = 15.0
 """For ICE and DTLS of a new session; then it is closed."""
 
 MAX_PARTICIPANTS = 25
-EASED_GRID_FPS = 12
-"""Of a grid that has to be slower: with the fifth that may be late before newcomers are refused, about ten are left."""
 
 
 class Room:
@@ -79,7 +70,7 @@ class Room:
         self._endpoint = Endpoint(stun)
         self._members = Members()
         self._closing = Closing()
-        self._audience = Audience(self._endpoint, self.fanout, self._closing.begin)
+        self._audience = Audience(self._endpoint, self.fanout, self._closing.begin, self.check_not_removed)
         self._door = Door(removals or Removals())
         self._answering = 0
         self._admitting = asyncio.Lock()  # one at a time, or two offers of one participant would make two tiles
@@ -90,7 +81,6 @@ class Room:
         """Begin to render and to watch over the members."""
         self.renderer.start()
         self._watcher = asyncio.create_task(self._watch())
-        self._watcher.add_done_callback(_log_failure)
 
     async def close(self) -> None:
         """Say good-bye to everybody and end every session, task and thread; nobody comes in any more."""
@@ -102,7 +92,7 @@ class Room:
             await asyncio.gather(self._watcher, return_exceptions=True)
         self.annotated.close()
         for member in self._members:
-            self._discard(member.detach())
+            self._closing.begin(member.detach())
         self._audience.close()
         await self._closing.finish()
         self.fanout.close()
@@ -160,10 +150,13 @@ class Room:
         self._arrange()
         return session.id, answer
 
-    async def watch(self, offer_sdp: str, owner: str, address: str = "") -> tuple[str, str]:
-        """Let a viewer from `address` in. Returns session id and SDP answer; raises as `publish`."""
+    async def watch(self, offer: str, owner: str, address: str = "", participant: str | None = None) -> tuple[str, str]:
+        """Let a viewer from `address` in; `participant`, if it is one who also watches.
+
+        Returns session id and SDP answer; raises as `publish`.
+        """
         self._door.check_open(returning=False)
-        return await self._audience.let_in(offer_sdp, owner, address)
+        return await self._audience.let_in(offer, owner, address, participant)
 
     def name_of(self, participant_id: str) -> str | None:
         """The name on a participant's tile; None if they have none."""
@@ -194,10 +187,17 @@ class Room:
             self._remove(member, None)
 
     def remove(self, participant_id: str) -> None:
-        """Send a participant away for good; `Removals.save` outlives a restart. Raises `ParticipantUnknown`."""
-        member = self._members[participant_id]
-        self._door.removals.add(participant_id)
-        self._remove(member, ByeReason.REMOVED)
+        """Send a participant away for good, also one who left a moment ago; `Removals.save` outlives a restart.
+
+        Raises `ParticipantUnknown` for somebody who was never here.
+        """
+        member = self._members.get(participant_id)
+        if member is None and not self._members.knows(participant_id):
+            raise ParticipantUnknown("expected the id of a participant who is here, or was, got one who was not")
+        self._door.remove(participant_id)
+        self._audience.remove(participant_id)
+        if member is not None:
+            self._remove(member, ByeReason.REMOVED)
 
     def check_not_removed(self, participant_id: str) -> None:
         """Raise `ParticipantRemoved` for somebody whom a host sent away."""
@@ -261,8 +261,8 @@ class Room:
 
     def half_open(self) -> int:
         """Sessions that were answered and whose connection has not come about yet."""
-        members = [member.session for member in self._members if member.session is not None]
-        return sum(not session.ever_connected for session in members + self._audience.sessions())
+        sessions = self._members.sessions() + self._audience.sessions()
+        return sum(not session.ever_connected for session in sessions)
 
     def participants(self) -> list[Participant]:
         """Everybody who has a tile, in the order of the tiles."""
@@ -330,7 +330,7 @@ class Room:
         self.counters.removals += 1
         if reason is not None:
             member.send(Bye(reason))
-        self._discard(member.detach())
+        self._closing.begin(member.detach())
         member.participant.state = ParticipantState.GONE
         self.record.note("left", member.participant)
         self._arrange()
@@ -366,6 +366,14 @@ class Room:
 
     def _tick(self, repeats: Repeats, now: float) -> None:
         for member in self._members:
+            self._look_after(member, now)
+        self.record.sample(self.participants())
+        self._audience.give_up(now, CONNECT_TIMEOUT_S)
+        self._lay_out()
+        self._repeat(repeats, now)
+
+    def _look_after(self, member: Member, now: float) -> None:
+        try:
             changed = member.tick(now)
             if member.participant.state is ParticipantState.GONE:
                 self._remove(member, ByeReason.SILENT)
@@ -373,10 +381,8 @@ class Room:
                 self._state_changed(member)
             if member.forget_old_mood(now):
                 self.record.note("label", member.participant)
-        self.record.sample(self.participants())
-        self._audience.give_up(now, CONNECT_TIMEOUT_S)
-        self._lay_out()
-        self._repeat(repeats, now)
+        except Exception:  # one of them: whoever comes after has to be looked after, too
+            logger.exception("could not look after a participant")
 
     def _repeat(self, repeats: Repeats, now: float) -> None:
         if repeats.ping_due(now):
@@ -389,12 +395,3 @@ class Room:
         if repeats.renew_due(now):
             for member in self._members:
                 self._welcome(member)
-
-    def _discard(self, session: Session | None) -> None:
-        if session is not None:
-            self._closing.begin(session)
-
-
-def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        logger.error("a task of the room failed", exc_info=task.exception())

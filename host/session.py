@@ -112,8 +112,9 @@ class Session:
         if channel is None or channel.readyState != "open" or channel.bufferedAmount > MAX_BUFFERED_BYTES:
             return
         # The transport closed before the channel heard of it; or the message is longer than the offer said to send.
+        text = encode(message)
         with contextlib.suppress(ConnectionError, ValueError):
-            channel.send(encode(message))
+            channel.send(text)
 
     async def close(self) -> None:
         """End the session, whatever state it is in; safe to call twice."""

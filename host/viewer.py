@@ -11,9 +11,10 @@ from signaling.rtc import EncodedFrame
 class Viewer:
     """Listens to a viewer's session for one thing: its end."""
 
-    def __init__(self, owner: str, address: str, on_lost: Callable[[Viewer], None]) -> None:
-        """`owner`: the id of the token that may end this session; `address`: where it was opened from."""
-        self.owner, self.address = owner, address
+    def __init__(self, owner: str, address: str, participant: str | None, on_lost: Callable[[Viewer], None]) -> None:
+        """`owner`: the id of the token that may end this session; `address`: where it was opened from; `participant`:
+        who watches, if the token says so."""
+        self.owner, self.address, self.participant = owner, address, participant
         self.session: Session | None = None
         self._on_lost = on_lost
 

@@ -15,6 +15,7 @@ from host.renderer import GridConfig
 from host.room import Room
 from signaling.errors import ConfigInvalid, RoomUnknown, SessionUnknown
 from signaling.removals import Removals
+from signaling.tokens import Claims
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,9 @@ class Directory(Protocol):
 
     def rooms(self) -> Sequence[Room]:
         """Every room that is open."""
+
+    def is_here(self, claims: Claims) -> bool:
+        """Whether the holder of a personal token has a tile now."""
 
 
 class LocalDirectory:
@@ -56,6 +60,11 @@ class LocalDirectory:
     def rooms(self) -> Sequence[Room]:
         """See `Directory`."""
         return list(self._rooms.values())
+
+    def is_here(self, claims: Claims) -> bool:
+        """See `Directory`."""
+        room = self._rooms.get(claims.room)
+        return room is not None and room.name_of(claims.participant or "") is not None
 
 
 @asynccontextmanager

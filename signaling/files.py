@@ -23,8 +23,13 @@ def read_bounded(path: Path, most: int) -> bytes:
     """All bytes of the regular file `path`, at most `most`. Raises `OSError` like `check_regular`, and for a larger
     file, of which nothing is kept."""
     check_regular(path)
-    with path.open("rb") as file:
-        data = file.read(most + 1) if path.stat().st_size <= most else None
-    if data is None or len(data) > most:  # /proc has files of size 0 that are not empty
+    size = path.stat().st_size
+    data = b""
+    if size <= most:
+        with path.open("rb") as file:
+            data = file.read(size + 1)
+            if size < len(data):  # /proc has files of size 0 that are not empty
+                data += file.read(most)
+    if max(size, len(data)) > most:
         raise OSError(errno.EFBIG, f"a file of more than {most:,} bytes")
     return data

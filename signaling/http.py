@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import html
 import logging
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -52,6 +53,8 @@ BODY_TIMEOUT_S = 10.0
 BODY_ERRORS = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
 """What reading a body raises that is cut off or malformed; aiohttp puts the connection's end and its parser's errors
 there."""
+
+PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 
 DATE_FIELDS = ("if_modified_since", "if_unmodified_since", "if_range")
 
@@ -199,8 +202,8 @@ async def add_security_headers(request: web.Request, response: web.StreamRespons
 def page(name: str, **values: str) -> web.Response:
     """`static/{name}` with every `{{key}}` replaced by its value, escaped."""
     text = (STATIC / name).read_text(encoding="utf-8")
-    for key, value in values.items():
-        text = text.replace("{{" + key + "}}", html.escape(value))
+    # In one pass: a title is not searched for keys.
+    text = PLACEHOLDER.sub(lambda found: html.escape(values[found[1]]), text)
     return web.Response(text=text, content_type="text/html", headers={"Cache-Control": "no-store"})
 
 

@@ -1,7 +1,7 @@
 """How often one address, one person and one link may ask: token buckets, in tables that do not grow.
 
-A whole class behind one address is never refused, a script that hammers is. Who has a good personal token, and a
-host, are counted by themselves: whatever a neighbour behind the same address does, those inside stay inside.
+A whole class behind one address is never refused, a script that hammers is. Who has a tile, and a host, are counted
+by themselves: whatever a neighbour behind the same address does, those inside stay inside.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -124,8 +124,10 @@ class Buckets:
 class Limits:
     """What is left to everybody."""
 
-    def __init__(self, limits: RequestLimits) -> None:
+    def __init__(self, limits: RequestLimits, is_here: Callable[[Claims], bool]) -> None:
+        """`is_here`: whether the holder of a personal token has a tile now."""
         self.proxy = limits.trusted
+        self._is_here = is_here
         self._files = Buckets(limits.files)
         self._strangers = Buckets(limits.strangers)
         self._requests = Buckets(limits.requests)
@@ -134,6 +136,8 @@ class Limits:
         self._link_joins = Buckets(limits.link_joins)
         self._own_requests = Buckets(limits.own_requests)
         self._own_joins = Buckets(limits.own_joins)
+        self._return_requests = Buckets(limits.requests)
+        self._returns = Buckets(limits.joins)
 
     def take(self, request: web.Request) -> float:
         """Count `request`: 0.0 if it may go on, or in how many seconds it could."""
@@ -147,7 +151,7 @@ class Limits:
     def give_back_join(self, request: web.Request) -> None:
         """An offer was refused for no fault of its sender."""
         for buckets, key in self._that_count(request, _claims(request)):
-            if buckets in (self._joins, self._link_joins, self._own_joins):
+            if buckets in (self._joins, self._link_joins, self._own_joins, self._returns):
                 buckets.give_back(key)
 
     def _that_count(self, request: web.Request, claims: Claims | None) -> Iterator[tuple[Buckets, str]]:
@@ -158,9 +162,15 @@ class Limits:
         elif claims is None:
             yield self._strangers, address
         elif claims.participant is not None:
+            # An invite makes as many personal tokens as somebody likes: they count together, but for people inside.
+            absent = not self._is_here(claims)
             yield self._own_requests, claims.participant
+            if absent:
+                yield self._return_requests, address
             if joins:
                 yield self._own_joins, claims.participant
+            if joins and absent:
+                yield self._returns, address
         else:
             if claims.role is not Role.HOST:
                 yield self._requests, address

@@ -16,7 +16,7 @@ TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 PACKAGES = ("edgeattend", "signaling", "host", "peer")
 """Ours; libraries are heard only when something is wrong."""
 
-_TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]*\.[\w-]*|(?<=token=)[^\s'\"&<>]+")
+_TOKEN = re.compile(r"eyJ[\w.-]*|(?<=token=)[^\s'\"&<>]+")
 """A JSON Web Token, or what a link has for one."""
 
 _ADDRESS = re.compile(r"(?<![\w.:])(?:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*|(?:[0-9]+\.){3}[0-9]+)(?!\w)")

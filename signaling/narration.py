@@ -17,11 +17,11 @@ def describe(event: dict[str, Any]) -> str:
     if kind == "state":
         return f"  {name} is {event['state']}"
     if kind == "summary":
-        return describe_summary(event)
+        return _describe_summary(event)
     return f"  {name} {kind}"
 
 
-def describe_summary(summary: dict[str, Any]) -> str:
+def _describe_summary(summary: dict[str, Any]) -> str:
     """What the demo's summary says to people; in aggregate mode of nobody's labels."""
     lines = [f"The grid ran at {summary['grid_fps']} frames/s."]
     for one in summary["participants"]:

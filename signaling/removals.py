@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import re
+import stat
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,23 +32,28 @@ LINE = re.compile(r"([0-9]{1,12}) ([A-Za-z0-9_-]{1,64})")
 class Removals:
     """Participant ids, remembered for as long as a personal token is valid; in a file, if there is one.
 
-    A line is added to the file for each, so that two servers with one secret can share it.
+    A line is added to the file for each, so that two servers with one secret can share it; each reads it at its start.
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        """Read what is in `path`, and drop from it what is over. Raises `ConfigInvalid` if that cannot be done."""
+        """Read what is in `path`, and drop from it what is over. Raises `ConfigInvalid` where it cannot be read."""
         self._path = path
         self._until: dict[str, float] = {}
         self._unsaved: list[str] = []
-        if path is not None and path.exists():
+        if path is None:
+            return
+        try:
+            superfluous = self._read(read_bounded(path, MAX_BYTES).decode(errors="replace"))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            found = error.strerror or error
+            raise ConfigInvalid(f"expected to read who was removed from {path}, got: {found}") from error
+        if superfluous:
             try:
-                self._read(read_bounded(path, MAX_BYTES).decode(errors="replace"))
                 _replace(path, self._until)
-            except OSError as error:
-                found = error.strerror or error
-                raise ConfigInvalid(
-                    f"expected a file of removed participants at {path} to read and write, got: {found}"
-                ) from error
+            except OSError as error:  # it is only longer than it needs to be
+                logger.warning("could not shorten %s: %s", path, error.strerror)
 
     def __contains__(self, participant: str) -> bool:
         return self._until.get(participant, 0.0) > time.time()
@@ -57,19 +65,25 @@ class Removals:
 
     async def save(self) -> None:
         """Write down what is new. Where that fails, it holds until the server ends, and the log says so."""
-        lines, self._unsaved = self._unsaved, []
+        lines, self._unsaved = self._unsaved[-MAX_REMOVED:], []
         if self._path is None or not lines:
             return
         try:
-            await asyncio.to_thread(_append, self._path, "".join(lines))
+            await asyncio.to_thread(_append, self._path, "\n" + "".join(lines))  # the last one may have broken off
         except OSError as error:
+            self._unsaved = lines + self._unsaved  # the next one's turn
             logger.warning("could not write down who was removed: %s; it holds until the server ends", error.strerror)
 
-    def _read(self, text: str) -> None:
-        for line in text.splitlines():  # one that broke off, as on a full disk, spoils no other
+    def _read(self, text: str) -> bool:
+        """Whether there is something in `text` that need not be kept."""
+        superfluous = False
+        for line in filter(None, text.split("\n")):  # one that broke off, as on a full disk, spoils no other
             found = LINE.fullmatch(line)
             if found is not None and int(found[1]) > time.time():
                 self._put(found[2], float(found[1]))
+            else:
+                superfluous = True
+        return superfluous
 
     def _put(self, participant: str, until_s: float) -> None:
         self._until.pop(participant, None)
@@ -89,16 +103,26 @@ def _line(participant: str, until_s: float) -> str:
 
 def _append(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    data = text.encode()
+    # O_NONBLOCK: to open a pipe that nobody reads would wait for ever.
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o600)
     try:
-        os.write(descriptor, text.encode())
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "a pipe or a device, no file")
+        if os.write(descriptor, data) < len(data):
+            raise OSError(errno.ENOSPC, "only a part of it could be written")
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
 def _replace(path: Path, until: Mapping[str, float]) -> None:
-    made = path.with_name(f"{path.name}.{os.getpid()}")
-    made.unlink(missing_ok=True)
-    _append(made, "".join(_line(participant, until_s) for participant, until_s in until.items()))
-    made.replace(path)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as made:  # a name and mode of its own
+        try:
+            made.writelines(_line(participant, until_s) for participant, until_s in until.items())
+            made.flush()
+            os.fsync(made.fileno())
+            Path(made.name).replace(path)
+        except OSError:
+            Path(made.name).unlink()
+            raise

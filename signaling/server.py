@@ -112,7 +112,7 @@ def make_app(
     app[AUTHORITY] = authority
     app[REMOVALS] = removals
     app[ICE_SERVERS] = IceServers(config.ice)
-    app[LIMITS] = Limits(config.limits)
+    app[LIMITS] = Limits(config.limits, directory.is_here)
     app[STRICT_TRANSPORT] = config.strict_transport
     app[REFUSALS] = Counter()
     app[LOAD_METER] = LoadMeter(directory.rooms())

@@ -70,7 +70,8 @@ async def watch(request: web.Request) -> web.Response:
     room_name = request.match_info["room"]
     claims = authorize(request, Role.VIEWER, room_name)
     room = request.app[DIRECTORY].room(room_name)
-    session_id, answer = await room.watch(await _read_offer(request), claims.token_id, client_network(request))
+    offer = await _read_offer(request)
+    session_id, answer = await room.watch(offer, claims.token_id, client_network(request), claims.participant)
     return _answer(request, session_id, answer)
 
 

@@ -68,12 +68,13 @@ async def test_a_participants_page_says_what_it_waits_for_and_waits(
     asked = times_of(page, lambda request: request.url.endswith("/status"))
     offers = times_of(page, lambda request: request.method == "POST")
     too_often = json.dumps({"error": {"code": "too_many_requests", "message": "expected fewer requests"}})
-    await page.route("**/status", refusal(429, too_often), times=1)
+    await page.route("**/status", refusal(429, too_often))
     await page.goto(meeting.links.participant_url)
     people = page.locator("#people")
     await expect(people).to_have_text(
         "The server gets too many requests from your network. Trying again in about a second."
     )
+    await page.unroute("**/status")
     await expect(people).to_have_text("Nobody is here yet")
     assert asked[1] - asked[0] >= WAITED_S
     monkeypatch.setattr(RoomFull, "retry_after_s", 1)
@@ -89,9 +90,10 @@ async def test_a_participants_page_says_what_it_waits_for_and_waits(
 async def test_a_viewers_page_waits_for_a_proxy_too(meeting: Meeting, open_page: OpenPage) -> None:
     page = await open_page("about:blank", allow=REFUSED)
     offers = times_of(page, lambda request: request.method == "POST")
-    await page.route("**/whep/*", refusal(503, "<h1>503</h1>"), times=1)
+    await page.route("**/whep/*", refusal(503, "<h1>503</h1>"))
     await page.goto(meeting.links.viewer_url)
     note = page.locator("#veil-note")
     await expect(note).to_have_text("The server is busy. Trying again in about a second.")
+    await page.unroute("**/whep/*")
     await wait_for_state(page, "live")
     assert offers[1] - offers[0] >= WAITED_S

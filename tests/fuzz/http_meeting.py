@@ -7,7 +7,6 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -16,6 +15,7 @@ from signaling.limits import Rate, RequestLimits
 from signaling.protocol import Bye
 from signaling.server import running
 from tests.fake_peer import until
+from tests.fuzz.process import open_sockets
 from tests.signaling.conftest import CONFIG, Client
 
 MANY = Rate(10**6, 1e6)
@@ -42,10 +42,10 @@ async def going_on(**changes: Any) -> AsyncIterator[Client]:
             viewer, _ = await client.watch()
             await until(lambda: viewer.grid)
             await until(lambda: not connections())
-            before = len(asyncio.all_tasks()), sockets()
+            before = len(asyncio.all_tasks()), open_sockets()
             yield client
             await until(lambda: not connections() and len(asyncio.all_tasks()) <= before[0])
-            await until(lambda: sockets() <= before[1])
+            await until(lambda: open_sockets() <= before[1])
             assert not ana.heard(Bye)
             await until(lambda: "Ana" in {one.name for one in client.room.participants() if one.state == "live"})
             frames = len(viewer.grid)
@@ -58,15 +58,6 @@ async def going_on(**changes: Any) -> AsyncIterator[Client]:
 def connections() -> list[asyncio.Task[Any]]:
     """The server's tasks of one connection each."""
     return [task for task in asyncio.all_tasks() if "RequestHandler.start" in repr(task.get_coro())]
-
-
-def sockets() -> int:
-    """How many this process has open; 0 where the system does not tell."""
-    links = []
-    for descriptor in Path("/proc/self/fd").glob("*"):
-        with suppress(OSError):  # the one that lists them
-            links.append(str(descriptor.readlink()))
-    return sum(link.startswith("socket:") for link in links)
 
 
 async def throw(port: int, *parts: bytes, most: int = MOST_BYTES) -> bytes:

@@ -19,6 +19,7 @@ from peer.videofile import MAX_GAP_S, MAX_HEIGHT, MAX_WIDTH, FileSource
 from signaling.errors import SourceUnavailable
 from tests.fuzz.budget import count, dice
 from tests.fuzz.damage import ODDITIES, each_damage, in_time, make_odd
+from tests.fuzz.process import open_files
 from tests.media import flat_vp8
 
 FRAMES = 12
@@ -88,11 +89,6 @@ def played(path: Path) -> int:
     except SourceUnavailable as error:
         assert error.message.startswith("expected ") and path.name in error.message
     return found
-
-
-def open_files() -> int:
-    """Of this process."""
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 @pytest.mark.parametrize("kind", ODDITIES)

@@ -185,6 +185,7 @@ def made_for(operation: Any, mode: GenerationMode) -> list[schemathesis.Case]:
     def make(case: schemathesis.Case) -> None:
         cases.append(case)
 
-    with suppress(Unsatisfiable, FailedHealthCheck):  # there is nothing that could be wrong
+    nothing = (Unsatisfiable, FailedHealthCheck) if mode is GenerationMode.NEGATIVE else ()
+    with suppress(*nothing):  # there is nothing that could be wrong
         make()
     return cases

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from random import Random
 
 import pytest
@@ -18,7 +17,6 @@ from signaling.protocol import Ping
 from tests.fake_peer import FakePeer, until
 from tests.fuzz.budget import count, dice, examples
 from tests.fuzz.mutation import OFFERS, mutate
-from tests.fuzz.watched import nothing_left_behind
 from tests.host.conftest import Meeting
 from tests.host.offers import offer, section
 
@@ -40,18 +38,6 @@ def judge(text: str) -> Offer | None:
         except EdgeAttendError as error:
             assert error.status in (400, 422)
     return parsed
-
-
-@pytest.fixture
-async def meeting(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Meeting]:
-    """A room that closes with its peers; what it leaves behind is looked for around it."""
-    monkeypatch.setattr("host.room.TICK_S", 0.02)
-    async with nothing_left_behind():
-        meeting = Meeting()
-        meeting.room.start()
-        yield meeting
-        await asyncio.wait_for(meeting.room.close(), ANSWER_S)
-        await asyncio.gather(*(peer.close() for peer in meeting.peers))
 
 
 @pytest.mark.parametrize("name", OFFERS)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from tests.fake_peer import until
+from tests.fuzz.process import open_sockets
 
 UNTIL_QUIET_S = 10.0
 
@@ -41,7 +40,7 @@ async def nothing_left_behind() -> AsyncIterator[Faults]:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(faults.told)
     logging.getLogger().addHandler(faults)
-    tasks, sockets = asyncio.all_tasks(), _sockets()
+    tasks, sockets = asyncio.all_tasks(), open_sockets()
 
     def new() -> set[asyncio.Task[Any]]:
         return asyncio.all_tasks() - tasks - {asyncio.current_task()}
@@ -49,22 +48,13 @@ async def nothing_left_behind() -> AsyncIterator[Faults]:
     try:
         yield faults
         try:
-            await until(lambda: not new() and _sockets() <= sockets, UNTIL_QUIET_S)
+            await until(lambda: not new() and open_sockets() <= sockets, UNTIL_QUIET_S)
         except TimeoutError:
             left = [task.get_coro() for task in new()]
-            raise AssertionError(f"{_sockets() - sockets} sockets and {left} were left; {faults.found}") from None
+            raise AssertionError(f"{open_sockets() - sockets} sockets and {left} were left; {faults.found}") from None
         gc.collect()  # tasks tell of their exception as they go
         await asyncio.sleep(0)
     finally:
         logging.getLogger().removeHandler(faults)
         loop.set_exception_handler(None)
     assert not faults.found, faults.found
-
-
-def _sockets() -> int:
-    """Open sockets of this process."""
-    count = 0
-    for file in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):  # the listing's own is closed by now
-            count += str(file.readlink()).startswith("socket:")
-    return count

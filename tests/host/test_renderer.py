@@ -75,7 +75,7 @@ async def test_the_small_rendition_takes_its_time_too(studio: Studio) -> None:
     await packets(track, 3)
     assert studio.renderer.encode_ms > 0
     assert studio.renderer.encode_times.buckets()[-1][1] < studio.renderer.frames
-    assert studio.fanout.key_frames_made() == 1  # of its encoder's own accord
+    assert studio.fanout.key_frames_made() == studio.fanout.small.key_frames > 0  # its encoder begins with one
     assert studio.fanout.key_frames == 0
 
 

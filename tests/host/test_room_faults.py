@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from host.member import Member
 from host.room import Room
 from signaling.protocol import Bye, Label, Ping, Welcome
 from tests.fake_peer import FakePeer, until
@@ -133,3 +134,22 @@ async def test_a_tick_that_fails_is_not_the_last_one(
     ana, _ = await meeting.join("ana")
     await ana.close()
     await until(lambda: meeting.state("ana") == "stale")
+
+
+async def test_a_participant_whom_we_fail_at_keeps_nobody_unwatched(
+    meeting: Meeting, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await meeting.join("ana")
+    ben, _ = await meeting.join("ben")
+    tick = Member.tick
+
+    def fail_at_ana(member: Member, now_s: float) -> bool:
+        if member.participant.id == "ana":
+            raise RuntimeError
+        return tick(member, now_s)
+
+    monkeypatch.setattr(Member, "tick", fail_at_ana)
+    monkeypatch.setattr("host.participant.GONE_AFTER_S", 0.3)
+    await ben.close()
+    await until(lambda: meeting.state("ben") is None)
+    assert "could not look after a participant" in caplog.text

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from host.admission import Admission
-from host.headroom import Level
+from host.headroom import EASED_GRID_FPS, Level
 from host.layout import Rect
-from host.room import EASED_GRID_FPS
 from host.sendsize import wanted
 from host.session import Session
 from signaling.errors import Draining, Overloaded

@@ -10,7 +10,7 @@ from signaling.rtc import EncodedFrame
 
 def test_a_viewers_session_is_listened_to_for_its_end_alone() -> None:
     lost: list[Viewer] = []
-    viewer = Viewer("owner", "192.0.2.1", lost.append)
+    viewer = Viewer("owner", "192.0.2.1", None, lost.append)
     session: Any = object()
     viewer.session_connected(session)
     viewer.session_channel(session)

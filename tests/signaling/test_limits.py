@@ -39,7 +39,8 @@ class Door:
 
     def __init__(self, limits: RequestLimits) -> None:
         self.app = web.Application()
-        self.app[LIMITS] = Limits(limits)
+        self.inside: set[str | None] = set()
+        self.app[LIMITS] = Limits(limits, lambda claims: claims.participant in self.inside)
         self.app[AUTHORITY] = ISSUER
         self._asked: dict[tuple[str | None, ...], web.Request] = {}
 
@@ -203,6 +204,18 @@ def test_a_link_that_got_about_is_limited_from_all_addresses_together(door: Door
 def test_a_fresh_personal_token_is_no_fresh_start(door: Door) -> None:
     answers = [door.ask("POST", "/whip/main", personal("ana")) for _ in range(30)]
     assert sum(answers) == 20
+
+
+def test_personal_tokens_of_people_who_are_not_here_count_together(door: Door) -> None:
+    answers = [door.ask("POST", "/whip/main", personal(f"p{n}")) for n in range(50) for _ in range(20)]
+    assert sum(answers) == 250
+    assert not door.ask("POST", "/whip/main", personal("ana"))
+    assert door.ask("POST", "/whip/main", personal("ana"), THERE)
+    assert door.ask("POST", "/whip/main", PARTICIPANT)
+    door.inside.add("ben")
+    assert door.exhaust("POST", "/whip/main", personal("ben")) == 20
+    asked = [door.ask("GET", "/r/main/me", personal(f"q{n}"), "192.0.2.99") for n in range(20) for _ in range(200)]
+    assert sum(asked) == 1_500
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@ place."""
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +67,48 @@ def test_a_line_that_broke_off_spoils_no_other(tmp_path: Path) -> None:
     assert path.read_text() == f"{until_s} ana\n{until_s} ben\n"
 
 
+async def test_a_write_that_broke_off_spoils_not_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "removed"
+    removals = Removals(path)
+    write = os.write
+    monkeypatch.setattr("os.write", lambda descriptor, data: write(descriptor, data[: len(data) // 2]))
+    removals.add("ana")
+    await removals.save()
+    monkeypatch.undo()
+    removals.add("ben")
+    await removals.save()
+    assert "ben" in Removals(path)
+    assert "ana" in Removals(path)  # written again with the next one
+
+
+async def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    removals = Removals(tmp_path / "removed")
+    os.mkfifo(tmp_path / "removed")
+    removals.add("ana")
+    await removals.save()
+    reader = os.open(tmp_path / "removed", os.O_RDONLY | os.O_NONBLOCK)
+    removals.add("ben")
+    await removals.save()
+    os.close(reader)
+    assert caplog.text.count("could not write down who was removed") == 2
+
+
+def test_a_disk_without_room_to_shorten_the_file_keeps_no_server_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "removed"
+    path.write_text(f"1 old\n{int(time.time()) + 100} ana\n")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    assert "ana" in Removals(path)
+    assert [one.name for one in tmp_path.iterdir()] == ["removed"]
+
+
 def test_the_last_ones_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signaling.removals.MAX_REMOVED", 2)
     removals = Removals()
@@ -76,8 +120,8 @@ def test_the_last_ones_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_disk_that_takes_nothing_is_told_and_the_removal_holds(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "file").touch()
     removals = Removals(tmp_path / "file" / "removed")
+    (tmp_path / "file").touch()
     removals.add("ana")
     with caplog.at_level(logging.WARNING):
         await removals.save()
@@ -87,7 +131,7 @@ async def test_a_disk_that_takes_nothing_is_told_and_the_removal_holds(
 
 
 def test_a_file_that_is_none_is_an_error_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(ConfigInvalid, match=f"removed participants at {tmp_path} to read and write, got: a folder"):
+    with pytest.raises(ConfigInvalid, match=f"who was removed from {tmp_path}, got: a folder"):
         Removals(tmp_path)
 
 
