@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import msgspec
 import numpy as np
 from tqdm import tqdm
@@ -146,7 +147,7 @@ def extract_clip(task: Task) -> tuple[Clip, Extracted]:
     extracted = Extracted()
     try:
         cut_faces(task, extracted)
-    except (av.FFmpegError, OSError, *BEYOND_LIBAV) as error:
+    except (av.FFmpegError, OSError, cv2.error, ValueError, MemoryError) as error:
         reason = Reason.ENDS_EARLY if extracted.frames else Reason.DOES_NOT_OPEN
         extracted.drops.append(_drop(task.clip, reason, detail=_first_line(error)))
     write_record(task, identity, extracted)
@@ -192,8 +193,16 @@ def sampled_frames(clip: Clip, drops: list[Drop]) -> Iterator[tuple[int, float, 
     """(number, seconds, (H, W, 3) uint8 BGR) of every n-th frame, as in the reference; one is in memory at a time.
 
     By PyAV rather than OpenCV: it tells a frame that does not decode from the end of the video, says why, and goes on
-    behind it. What does not decode goes to `drops`. Raises `av.FFmpegError` or `OSError` when the video does not open.
+    behind it. What does not decode goes to `drops`. Raises `av.FFmpegError` or `OSError` when the video does not open,
+    or breaks off.
     """
+    try:
+        yield from _decoded(clip, drops)
+    except BEYOND_LIBAV as error:  # of the video alone: a fault of ours in what becomes of a frame is not its end
+        raise OSError(_first_line(error)) from error
+
+
+def _decoded(clip: Clip, drops: list[Drop]) -> Iterator[tuple[int, float, Pixels]]:
     with open_video(clip.video) as container:
         stream = first_video(container)
         if stream is None:

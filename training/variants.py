@@ -27,7 +27,8 @@ BASELINE = "fp32"
 STAGES = ("fit", "quantize", "prune")
 ONNX_ENDINGS = ("_onnx_fp32", "_onnx_int8")
 BATCH = 32
-"""Crops at a time where nothing is timed by batch: 0.5 GB of float32 activations."""
+"""Crops at a time where nothing is timed by batch: 0.5 GB of float32 activations, which ONNX Runtime has room for
+(`peer/perception/runtime.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
