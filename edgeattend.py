@@ -62,6 +62,7 @@ SecretText = Annotated[
 SecretFile = Annotated[Path, typer.Option(help="Where the secret is kept; made at the first start.")]
 Tls = Annotated[bool, typer.Option("--tls", help="HTTPS with a certificate of our own making.")]
 TlsCert = Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")]
+TlsKey = Annotated[Path | None, typer.Option(help="Private key of --tls-cert, PEM.")]
 Insecure = Annotated[bool, typer.Option("--insecure", help="Listen beyond this machine without TLS, too.")]
 Stun = Annotated[str | None, typer.Option(help="STUN server, for a host behind NAT: stun:HOST:3478.")]
 Turn = Annotated[
@@ -109,6 +110,12 @@ def given_link(text: str) -> str:
     return sys.stdin.buffer.readline(MAX_LINK_BYTES).decode(errors="replace")
 
 
+def check_tls(tls: bool, cert: Path | None, key: Path | None) -> None:
+    """Raises `ConfigInvalid` for two certificates."""
+    if tls and (cert or key):
+        raise ConfigInvalid("expected --tls, or --tls-cert and --tls-key, got both")
+
+
 def mode_of(aggregate: bool) -> Mode:
     """What the host gets to see."""
     return Mode.AGGREGATE if aggregate else Mode.INDIVIDUAL
@@ -121,7 +128,7 @@ def serve(
     room: Annotated[list[str] | None, typer.Option(help="A room to open; may be given again.")] = None,
     tls: Tls = False,
     tls_cert: TlsCert = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Private key of --tls-cert, PEM.")] = None,
+    tls_key: TlsKey = None,
     insecure: Insecure = False,
     trust_proxy: Annotated[
         str | None, typer.Option(help="Address of a reverse proxy: limits count whom its X-Forwarded-For names.")
@@ -143,8 +150,7 @@ def serve(
 ) -> None:
     """Run the server and the host: prints the links to hand out."""
     configure_logging(log_format, verbose=verbose)
-    if tls and (tls_cert or tls_key):
-        raise ConfigInvalid("expected --tls, or --tls-cert and --tls-key, got both")
+    check_tls(tls, tls_cert, tls_key)
     strict_transport = tls_cert is not None  # not for one of our own: whoever trusts it would lose http://localhost
     if tls:
         tls_cert, tls_key = self_signed(STATE_DIR, bind)
@@ -168,12 +174,7 @@ def serve(
     output = Output(sys.stdout)
 
     def on_ready(server: RunningServer) -> None:
-        announce(output, server.links, as_json=as_json)
-        if tls and not as_json:
-            output.write(
-                f"This machine made its certificate itself: {tls_cert}\n"
-                "Browsers warn of it once. Elsewhere, copy the file and: SSL_CERT_FILE=tls-cert.pem edgeattend join …\n"
-            )
+        announce(output, server.links, as_json=as_json, own=tls_cert if tls else None)
 
     def on_event(room_name: str, event: dict[str, Any]) -> None:
         if as_json:
@@ -309,6 +310,8 @@ def doctor(
     model: Annotated[Path, typer.Option(help="The attention model.")] = MODEL,
     tls: Tls = False,
     tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    insecure: Insecure = False,
     stun: Stun = None,
     turn: Turn = None,
     turn_secret_file: TurnSecretFile = None,
@@ -323,9 +326,12 @@ def doctor(
     import signaling.icecheck
     import signaling.machinecheck
 
-    own_tls = STATE_DIR if tls else None
+    check_tls(tls, tls_cert, tls_key)
+    own = STATE_DIR if tls else None
     checks = [
-        *signaling.doctor.checks(secret_file, bind, port, tls_cert, secret=secret, own_tls=own_tls),
+        *signaling.doctor.checks(
+            secret_file, bind, port, tls_cert, tls_key, secret=secret, own_tls=own, insecure=insecure
+        ),
         *signaling.machinecheck.checks(),
         *signaling.icecheck.checks(ice_config(stun, turn, turn_secret_file)),
         *host.doctor.checks(),
@@ -343,8 +349,8 @@ def doctor(
     raise typer.Exit(1 if any(check.verdict == "failed" for check in checks) else 0)
 
 
-def announce(output: Output, rooms: tuple[Links, ...], *, as_json: bool) -> None:
-    """The links of every room, for people or programs."""
+def announce(output: Output, rooms: tuple[Links, ...], *, as_json: bool, own: Path | None = None) -> None:
+    """The links of every room, for people or programs; `own`: the certificate that browsers will warn people of."""
     for links in rooms:
         if as_json:
             write_json(output, links.ready_event())
@@ -355,6 +361,11 @@ def announce(output: Output, rooms: tuple[Links, ...], *, as_json: bool) -> None
             f"  Viewers       {links.viewer_url}\n"
             f"  Host          {links.host_url}\n\n"
             f"  Join from a device: edgeattend join '{links.participant_url}' --name NAME\n\n"
+        )
+    if own is not None and not as_json:
+        output.write(
+            f"This machine made its certificate itself: {own}\nBrowsers warn of it once per device. Elsewhere, copy"
+            " the file and: SSL_CERT_FILE=tls-cert.pem edgeattend join …\n\n"
         )
     if not as_json:
         output.write("Ctrl-C ends the meeting.\n")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import errno
 import os
 import re
 import shutil
@@ -13,11 +15,12 @@ from pathlib import Path
 from cryptography import x509
 
 from signaling import ort
-from signaling.certificate import MAX_PEM_BYTES, self_signed
+from signaling.certificate import MAX_PEM_BYTES, UNREADABLE, self_signed, server_context
 from signaling.check import Check, Verdict
 from signaling.errors import ConfigInvalid
 from signaling.files import read_bounded
 from signaling.http import STATIC
+from signaling.listener import ListenConfig, addresses
 from signaling.network import routed_address
 from signaling.tokens import TokenAuthority, load_secret
 
@@ -29,25 +32,36 @@ REFERENCE = re.compile(r"""(?:src|href|from|import|Worker|URL)[=( ]*["'](/static
 LEAST_FREE_MIB = 10
 """Secret, certificate and who was removed come to a few kilobytes: with less than this a disk is as good as full."""
 
+WARN_BEFORE = datetime.timedelta(days=7)
+"""Of a certificate's end: time to get a new one."""
+
 
 def checks(
     secret_file: Path,
     bind: str,
     port: int,
     tls_cert: Path | None,
+    tls_key: Path | None = None,
     *,
     secret: str | None = None,
     own_tls: Path | None = None,
+    insecure: bool = False,
 ) -> list[Check]:
     """Every check of the server's side. `secret`: in place of the file; `own_tls`: the folder of a certificate of our
-    own, which is made as at a start."""
+    own, which is made as at a start; `insecure`: beyond this machine without TLS, too."""
+    if own_tls is not None:
+        certificate = _own_certificate(own_tls, bind)
+    elif tls_cert is None and tls_key is None:
+        certificate = _no_certificate(bind, insecure)
+    else:
+        certificate = _certificate(tls_cert, tls_key)
     return [
         _secret(secret, secret_file),
         _folder(secret_file.parent),
         _port(bind, port),
         _pages(),
         _inference(),
-        _certificate(tls_cert) if own_tls is None else _own_certificate(own_tls, bind),
+        certificate,
         _network(),
     ]
 
@@ -56,7 +70,8 @@ def _secret(text: str | None, path: Path) -> Check:
     try:
         TokenAuthority(text or load_secret(path))
     except ConfigInvalid as error:
-        return Check("secret", Verdict.FAILED, error.message, "give --secret-file a place you may write to")
+        advice = "give --secret-file a place you may write to" if text is None else "make one: openssl rand -hex 32"
+        return Check("secret", Verdict.FAILED, error.message, advice)
     if text is None and os.name == "posix" and path.stat().st_mode & 0o077:
         found = f"others on this machine may read or change {path}: with it anybody makes tokens"
         return Check("secret", Verdict.WARNING, found, f"chmod 600 {path}")
@@ -65,9 +80,10 @@ def _secret(text: str | None, path: Path) -> Check:
 
 def _folder(path: Path) -> Check:
     """Where the secret is, the server also writes down who was removed."""
+    place = next(one for one in (path, *path.parents) if one.exists())  # a server makes the rest
     try:
-        with tempfile.NamedTemporaryFile(dir=path):
-            free_mib = shutil.disk_usage(path).free >> 20
+        with tempfile.NamedTemporaryFile(dir=place):
+            free_mib = shutil.disk_usage(place).free >> 20
     except OSError as error:
         found = f"{path} cannot be written ({error.strerror}): a restart would let in again who was removed"
         return Check("state folder", Verdict.WARNING, found, "give --secret-file a place you may write to")
@@ -77,12 +93,18 @@ def _folder(path: Path) -> Check:
 
 
 def _port(bind: str, port: int) -> Check:
-    with socket.socket(socket.AF_INET6 if ":" in bind else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((bind, port))
-        except OSError as error:
-            return Check("port", Verdict.FAILED, f"{bind}:{port}: {error.strerror}", "choose another one with --port")
+    """On every address that `bind` stands for."""
+    try:
+        for family, address in addresses(ListenConfig(bind, port, insecure=True)):
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(address)
+    except OSError as error:
+        elsewhere = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        advice = "give --bind an address of this machine" if elsewhere else "choose another one with --port"
+        return Check("port", Verdict.FAILED, f"{bind}:{port}: {error.strerror}", advice)
     return Check("port", Verdict.OK, f"{bind}:{port} is free")
 
 
@@ -122,31 +144,42 @@ def _inference() -> Check:
     return Check("browser inference", Verdict.OK, f"onnxruntime-web {version} and the models")
 
 
-def _certificate(path: Path | None) -> Check:
-    if path is None:
-        return Check(
-            "certificate",
-            Verdict.WARNING,
-            "none given: browsers give their camera to other machines' pages only over HTTPS",
-            "serve with --tls, or with --tls-cert and --tls-key",
-        )
+def _no_certificate(bind: str, insecure: bool) -> Check:
+    advice = "serve with --tls, or with --tls-cert and --tls-key"
+    with contextlib.suppress(OSError):  # the port's check tells of that
+        try:
+            addresses(ListenConfig(bind, 0, insecure=insecure))
+        except ConfigInvalid as error:
+            return Check("certificate", Verdict.FAILED, error.message, advice)
+    found = "none given: browsers give their camera to other machines' pages only over HTTPS"
+    return Check("certificate", Verdict.WARNING, found, advice)
+
+
+def _certificate(path: Path | None, key_file: Path | None) -> Check:
+    if path is None or key_file is None:
+        found = "expected a TLS certificate and its key together, got only one of them"
+        return Check("certificate", Verdict.FAILED, found, "give both --tls-cert and --tls-key")
+    advice = "renew it: a server reads it at its start"
     try:
-        certificate = x509.load_pem_x509_certificate(read_bounded(path, MAX_PEM_BYTES))
-    except (OSError, ValueError, x509.InvalidVersion) as error:
-        return Check("certificate", Verdict.FAILED, f"expected a PEM certificate in {path}, got: {error}", "")
-    left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
-    verdict = Verdict.OK if left > datetime.timedelta(days=7) else Verdict.WARNING
-    if left <= datetime.timedelta():
-        verdict = Verdict.FAILED
-    return Check("certificate", verdict, f"valid until {certificate.not_valid_after_utc:%Y-%m-%d}", "")
+        ends = x509.load_pem_x509_certificate(read_bounded(path, MAX_PEM_BYTES)).not_valid_after_utc
+        left = ends - datetime.datetime.now(datetime.UTC)
+        if left <= datetime.timedelta():
+            return Check("certificate", Verdict.FAILED, f"ended on {ends:%Y-%m-%d}: browsers refuse it", advice)
+        server_context(path, key_file)
+    except (OSError, *UNREADABLE) as error:
+        found = f"expected a PEM certificate in {path}, got: {error}"
+        return Check("certificate", Verdict.FAILED, found, "is it the file of --tls-cert, and may you read it?")
+    except ConfigInvalid as error:
+        return Check("certificate", Verdict.FAILED, error.message, "give --tls-key the key that it was made with")
+    verdict = Verdict.OK if left > WARN_BEFORE else Verdict.WARNING
+    return Check("certificate", verdict, f"valid until {ends:%Y-%m-%d}", advice)
 
 
 def _own_certificate(folder: Path, bind: str) -> Check:
     try:
-        path, _ = self_signed(folder, bind)
+        return _certificate(*self_signed(folder, bind))
     except ConfigInvalid as error:
         return Check("certificate", Verdict.FAILED, error.message, "set XDG_STATE_HOME to a place you may write to")
-    return _certificate(path)
 
 
 def _network() -> Check:

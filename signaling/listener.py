@@ -125,7 +125,7 @@ async def listen(factory: Callable[[], asyncio.BaseProtocol], config: ListenConf
     connections = Connections(min(config.most, open_files() // 2), config.most_of_one, config.unbounded)
     servers: list[asyncio.Server] = []
     try:
-        for family, address in await _addresses(config):
+        for family, address in await asyncio.to_thread(addresses, config):
             servers.append(await _serve(factory, config, _listener(family, address, connections, config)))
     except OSError as error:
         for server in servers:
@@ -139,18 +139,17 @@ async def listen(factory: Callable[[], asyncio.BaseProtocol], config: ListenConf
     return servers
 
 
-async def _addresses(config: ListenConfig) -> Sequence[tuple[int, tuple[Any, ...]]]:
-    """Family and socket address of all that `config.bind` stands for. Raises `OSError`, `ConfigInvalid`."""
-    found = await asyncio.get_running_loop().getaddrinfo(
-        config.bind or None, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
-    addresses = list(dict.fromkeys((family, address) for family, _, _, _, address in found))
-    if config.tls is None and not config.insecure and not all(_is_loopback(str(a[0])) for _, a in addresses):
+def addresses(config: ListenConfig) -> Sequence[tuple[int, tuple[Any, ...]]]:
+    """Family and socket address of all that `config.bind` stands for; asks the name service, and waits for it. Raises
+    `OSError`, `ConfigInvalid`."""
+    answers = socket.getaddrinfo(config.bind or None, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    found = list(dict.fromkeys((family, address) for family, _, _, _, address in answers))
+    if config.tls is None and not config.insecure and not all(_is_loopback(str(a[0])) for _, a in found):
         raise ConfigInvalid(
             f"expected serve --tls, serve --tls-cert with --tls-key, or --insecure, to listen on {config.bind!r}, got"
             " none: without TLS whoever is on the way can see and change a meeting, and browsers give no camera"
         )
-    return addresses
+    return found
 
 
 def _is_loopback(address: str) -> bool:

@@ -1,4 +1,5 @@
-"""The files to run a server with: what they pass to it, it understands, and no secret is in a command line."""
+"""The files to run a server with, and the operations page: what they pass to it, it understands, and no secret is in a
+command line."""
 
 from __future__ import annotations
 
@@ -9,13 +10,16 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.core import TyperGroup
+from typer.main import get_command
 from typer.testing import CliRunner
 
 import edgeattend
 from signaling.listener import OPEN_FILES
 from signaling.server import ServeConfig
 
-DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
+DOCS = Path(__file__).parents[2] / "docs"
+DEPLOY = DOCS / "deploy"
 VARIABLE = re.compile(r"\$\{([A-Z_]+):-([^}]*)\}")
 """The one form of Compose's variables that the file uses for them."""
 
@@ -89,3 +93,30 @@ def test_unit_and_compose_allow_the_open_files_that_the_server_asks_for_and_keep
     assert int(unit["Service"]["LimitNOFILE"]) == services()["edgeattend"]["ulimits"]["nofile"] == OPEN_FILES
     assert unit["Service"]["StandardOutput"] == "null"
     assert unit["Service"]["EnvironmentFile"] == "-/etc/edgeattend.env"
+
+
+def test_behind_the_proxy_of_the_operations_page_limits_count_whom_it_saw(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (DOCS / "operations.md").read_text(encoding="utf-8")
+    section = page.partition("### Behind a reverse proxy")[2].partition("\n## ")[0]
+    command = re.search(r"`edgeattend (serve [^`]+)`", section)
+    assert command is not None
+    config = served(command[1].split(), {}, monkeypatch)
+    assert config.bind == "127.0.0.1"
+    assert config.limits.trusted == "127.0.0.1"
+    location = re.search(r"location / \{(.*?)\}", section, re.DOTALL)
+    assert location is not None
+    lines = {" ".join(line.partition("#")[0].split()) for line in location[1].splitlines()}
+    assert "proxy_set_header X-Forwarded-For $remote_addr;" in lines  # alone: nginx would pass on what a stranger wrote
+    assert any(line.startswith("add_header Strict-Transport-Security ") for line in lines)
+    assert f"proxy_pass http://{config.bind}:{config.port};" in lines
+
+
+@pytest.mark.parametrize("words", ["systemd-run", "ExecStart=/opt"])
+def test_the_commands_of_the_operations_page_for_the_unit_are_understood(words: str) -> None:
+    page = (DOCS / "operations.md").read_text(encoding="utf-8")
+    (line,) = [line for line in page.splitlines() if words in line]
+    name, *arguments = line.partition("/.venv/bin/edgeattend ")[2].split()
+    command = get_command(edgeattend.app)
+    assert isinstance(command, TyperGroup)
+    options = {option for one in command.commands[name].params for option in one.opts}
+    assert {argument for argument in arguments if argument.startswith("--")} <= options
