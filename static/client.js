@@ -87,7 +87,7 @@ export class MeetingClient {
         this.#options.onState("ended", problem);
         return;
       }
-      this.#options.onState("reconnecting", problem);
+      this.#options.onState(this.#everLive ? "reconnecting" : "waiting", problem);
       await this.#backoff.wait(problem, signal);
     }
   }

@@ -23,9 +23,10 @@ export const STARTING_TICK_MS = 200;
 export const RUNNING_TICK_MS = 500;
 
 /**
- * Where a connection to a meeting stands: `connecting` -> `live` <-> `reconnecting`; any of them -> `ended`, for good.
+ * Where a connection to a meeting stands: `connecting` -> `live` <-> `reconnecting`, or `waiting` where a try failed
+ * before it was ever `live`; any of them -> `ended`, for good.
  *
- * @typedef {"connecting" | "live" | "reconnecting" | "ended"} ConnectionState
+ * @typedef {"connecting" | "waiting" | "live" | "reconnecting" | "ended"} ConnectionState
  */
 
 /**

@@ -1,11 +1,12 @@
 // The dashboard: the annotated grid, and beside it everybody's reading as text, or the room's share alone.
 
-import { ApiError, explain, request } from "./api.js";
+import { explain, request } from "./api.js";
 import { Curve } from "./curve.js";
 import { byId, roomOfPage, setText, tokenOfPage, withToken } from "./dom.js";
 import { saveText } from "./download.js";
 import { icon } from "./icons.js";
 import { Links } from "./links.js";
+import { Outage } from "./outage.js";
 import { LivePicture } from "./picture.js";
 import { Poller } from "./poller.js";
 import { people, readingOf } from "./readings.js";
@@ -26,8 +27,6 @@ import { SummaryDialog } from "./summary.js";
 
 const TIMELINE_EVERY_MS = 2500;
 const SUMMARY_EVERY_MS = 10_000;
-/** A server that was restarted is back by then; one that is not has most likely ended with its meeting. */
-const ENDED_AFTER_MS = 15_000;
 
 const room = encodeURIComponent(roomOfPage());
 const token = tokenOfPage();
@@ -42,6 +41,10 @@ const roster = new Roster((participant) => removal.ask(participant));
 const settings = new Settings(`/r/${room}/settings`, token);
 const links = new Links(room, token);
 const summary = new SummaryDialog(`/r/${room}/summary`, token, roomOfPage());
+const outage = new Outage((words) => {
+  stage.explain(words);
+  summary.showEnd("The meeting seems to have ended: its server does not answer. This is what the page had last.");
+});
 
 /** @type {StageState} How the server answers. */
 let server = "connecting";
@@ -49,7 +52,6 @@ let server = "connecting";
 let problem = null;
 let pictureRuns = false;
 let pictureRan = false;
-let endTimer = 0;
 
 const picture = new LivePicture({
   image: byId("picture", HTMLImageElement),
@@ -85,9 +87,9 @@ function takeStatus(status) {
   if (server === "reconnecting") picture.hurry();
   server = "live";
   problem = null;
-  clearTimeout(endTimer);
-  endTimer = 0;
+  outage.over();
   summary.withdraw();
+  links.offer(true);
   showConnection();
   showStatus(status);
 }
@@ -99,23 +101,20 @@ function takeStatus(status) {
 function takeProblem(error, final) {
   server = final ? "ended" : "reconnecting";
   problem = error;
+  outage.note(error);
   roster.fade();
+  links.offer(false);
+  byId("empty", HTMLElement).hidden = true;
   showConnection();
   if (final) {
     picture.stop();
-    clearTimeout(endTimer);
     summary.showEnd(`${explain(error)} This is what the page had last.`);
-  } else if (endTimer === 0 && !(error instanceof ApiError && error.status === 429)) {
-    endTimer = setTimeout(
-      () => summary.showEnd("The meeting seems to have ended: its server does not answer. This is what the page had last."),
-      ENDED_AFTER_MS,
-    );
   }
 }
 
 /** One state for the two things that have to run: the server's answers and the picture. */
 function showConnection() {
-  if (server !== "live") stage.show(server, problem === null ? "" : explain(problem));
+  if (server !== "live") stage.show(server, outage.explain(problem));
   else if (pictureRuns) stage.show("live");
   else if (pictureRan) stage.show("reconnecting", "The picture stopped. Starting it again.");
   else stage.show("connecting");
@@ -178,8 +177,7 @@ stage.offerFullScreen(byId("fullscreen", HTMLButtonElement), null);
 addEventListener("pagehide", () => {
   for (const poller of pollers) poller.stop();
   picture.stop();
-  clearTimeout(endTimer);
-  endTimer = 0;
+  outage.over();
 });
 addEventListener("pageshow", (event) => {
   if (event.persisted) start(); // the browser's back button brought the page back as it was

@@ -14,6 +14,8 @@ const ROLES = /** @type {const} */ (["participant", "viewer"]);
 export class Links {
   #room;
   #token;
+  #known = false;
+  #open = false;
 
   /**
    * @param {string} room As addresses have it, escaped.
@@ -38,14 +40,21 @@ export class Links {
     setInterval(() => void this.#renew(), RENEW_MS);
   }
 
+  /** @param {boolean} open Whether the links lead into a meeting now: nobody is sent to a server that is gone. */
+  offer(open) {
+    this.#open = open;
+    for (const role of ROLES) byId(`copy-${role}`, HTMLButtonElement).disabled = !(open && this.#known);
+  }
+
   async #renew() {
     try {
       const tokens = JSON.parse((await request(`/r/${this.#room}/links`, this.#token)).text);
       for (const role of ROLES) {
         const address = `${location.origin}/r/${this.#room}?token=${tokens[role]}`;
         byId(`${role}-link`, HTMLElement).textContent = address;
-        byId(`copy-${role}`, HTMLButtonElement).disabled = false;
       }
+      this.#known = true;
+      this.offer(this.#open);
     } catch {
       // The page says that the server cannot be reached; the links it has stay.
     }

@@ -8,6 +8,7 @@ import { byId, roomOfPage, setText, tokenOfPage } from "./dom.js";
 import { icon } from "./icons.js";
 import { offerKeys } from "./keys.js";
 import { Lobby } from "./lobby.js";
+import { Outage } from "./outage.js";
 import { OwnPicture } from "./own.js";
 import { OwnMood } from "./ownmood.js";
 import { resumeOf } from "./preferences.js";
@@ -27,7 +28,10 @@ const OTHER_MODE = ["The host sees something else now", "What is shown of you ha
 
 /** @type {Record<string, [title: string, text: string]>} By the host's last word, or the code of its refusal. */
 const GOODBYES = {
-  removed: ["The host removed you", "You are not in the meeting any more."],
+  removed: [
+    "The host removed you",
+    "You are not in the meeting any more. Ask whoever invited you whether you may come back.",
+  ],
   replaced: ["You joined from somewhere else", "Another window or device of yours has taken your place."],
   mode_changed: OTHER_MODE,
   mode_fixed: OTHER_MODE,
@@ -49,8 +53,15 @@ const pauseButton = byId("pause", HTMLButtonElement);
 const stage = new Stage();
 const company = new Company(byId("list", HTMLUListElement), announce);
 
+const outage = new Outage((words) => {
+  stage.explain(words);
+  announce(words);
+});
+
 /** @type {MeetingClient | null} Null in the lobby. */
 let client = null;
+/** @type {ConnectionState} */
+let shown = "connecting";
 let wasLive = false;
 
 const own = new OwnPicture(() => {
@@ -147,6 +158,7 @@ function join(name, withCamera) {
 function leave(title, text) {
   client?.close();
   client = null;
+  outage.over();
   grid.srcObject = null;
   if (document.fullscreenElement !== null) void document.exitFullscreen();
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
@@ -169,10 +181,23 @@ function showState(state, problem) {
     return;
   }
   byId("quality", HTMLElement).hidden = state !== "live";
-  stage.show(state, problem instanceof Error ? explain(problem) : "");
-  if (state === "live") announce(wasLive ? "You are back in the meeting" : "You are in the meeting");
-  else if (state === "reconnecting" && wasLive) announce("The connection was lost. Reconnecting.");
+  byId("meeting", HTMLElement).classList.toggle("out-of-date", state === "waiting" || state === "reconnecting");
+  outage.note(problem);
+  const words = outage.explain(problem);
+  stage.show(state, words);
+  if (state !== shown) announceState(state, words);
+  shown = state;
   wasLive ||= state === "live";
+}
+
+/**
+ * @param {ConnectionState} state
+ * @param {string} words
+ */
+function announceState(state, words) {
+  if (state === "live") announce(wasLive ? "You are back in the meeting" : "You are in the meeting");
+  else if (state === "waiting") announce(`Waiting to get in. ${words}`);
+  else if (state === "reconnecting") announce(words || "The connection was lost. Reconnecting.");
 }
 
 /** @param {unknown} problem */
@@ -271,6 +296,7 @@ document.addEventListener("visibilitychange", () => client?.adapt());
 addEventListener("pagehide", () => {
   client?.close();
   poller.stop();
+  outage.over();
 });
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return; // the browser's back button brought the page back as it was

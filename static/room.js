@@ -1,7 +1,7 @@
 // The page of who only watches: the clean grid by WHEP, and who is here.
 
-import { explain } from "./api.js";
 import { byId, renderList, roomOfPage, setText, tokenOfPage, withToken } from "./dom.js";
+import { Outage } from "./outage.js";
 import { makePerson, updatePerson } from "./people.js";
 import { people, presenceOf } from "./readings.js";
 import { Stage } from "./stage.js";
@@ -21,6 +21,8 @@ const stats = byId("stats", HTMLElement);
 const list = byId("list", HTMLUListElement);
 const stage = new Stage();
 
+const outage = new Outage((words) => stage.explain(words));
+
 const player = new WhepPlayer({
   url: `/whep/${room}`,
   token,
@@ -30,7 +32,8 @@ const player = new WhepPlayer({
     void stage.play(video, play);
   },
   onState: (state, problem) => {
-    stage.show(state, problem === null ? "" : explain(problem));
+    outage.note(problem);
+    stage.show(state, outage.explain(problem));
     if (state !== "live") setText(stats, "");
   },
   onStats: ({ width, height, fps, kbps }) => {
@@ -83,6 +86,7 @@ play.addEventListener("click", () => void stage.play(video, play));
 addEventListener("pagehide", () => {
   player.close();
   poller.stop();
+  outage.over();
 });
 addEventListener("pageshow", (event) => {
   if (event.persisted) start(); // the browser's back button brought the page back as it was

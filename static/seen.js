@@ -34,12 +34,12 @@ export class SeenByHost {
         const { text } = await request(this.#url, this.#token(), { signal: closed.signal });
         this.#show(JSON.parse(text));
         backoff.reset();
+        await pause(EVERY_MS, closed.signal);
       } catch (problem) {
         if (closed.signal.aborted) return;
         this.#showProblem(problem);
         await backoff.wait(problem, closed.signal);
       }
-      await pause(EVERY_MS, closed.signal);
     }
   }
 

@@ -9,6 +9,7 @@ import { icon } from "./icons.js";
 /** @type {Record<StageState, {text: string, icon: IconName, title: string}>} */
 const STATES = {
   connecting: { text: "Connecting", icon: "dots", title: "Connecting to the meeting" },
+  waiting: { text: "Waiting to get in", icon: "dots", title: "Waiting to get in" },
   live: { text: "Live", icon: "check", title: "" },
   reconnecting: { text: "Reconnecting", icon: "dots", title: "Reconnecting" },
   ended: { text: "Ended", icon: "dash", title: "This meeting cannot be shown" },
@@ -38,6 +39,11 @@ export class Stage {
       this.#veil.hidden = state === "live";
     }
     setText(this.#title, words.title);
+    this.explain(note);
+  }
+
+  /** @param {string} note The sentence for people, in the state that is shown. */
+  explain(note) {
     setText(this.#note, note);
   }
 

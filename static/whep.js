@@ -23,6 +23,7 @@ export class WhepPlayer {
   #options;
   /** @type {ConnectionState} */
   #state = "connecting";
+  #everLive = false;
   #backoff = new Backoff();
   /** @type {Session | null} */
   #session = null;
@@ -55,6 +56,7 @@ export class WhepPlayer {
       let problem = null;
       const session = new Session(this.#options, () => {
         this.#backoff.reset();
+        this.#everLive = true;
         if (!signal.aborted) this.#become("live", null);
       });
       this.#session = session;
@@ -70,7 +72,7 @@ export class WhepPlayer {
         this.#become("ended", problem);
         return;
       }
-      this.#become("reconnecting", problem);
+      this.#become(this.#everLive ? "reconnecting" : "waiting", problem);
       await this.#backoff.wait(problem, signal);
     }
   }

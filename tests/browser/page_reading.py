@@ -28,6 +28,20 @@ MEAN_COLOURS = """
 }
 """
 
+# A page takes a meeting for ended after 15 s: here at once. It counts how often it began to wait for that.
+ENDED_SOON = """
+window.endings = 0;
+{
+    const wait = window.setTimeout;
+    window.setTimeout = (act, ms, ...rest) => {
+        window.endings += ms === 15000;
+        return wait(act, ms === 15000 ? 100 : ms, ...rest);
+    };
+    Object.defineProperty(navigator, "onLine", { get: () => true }); // also on a machine without a network
+}
+"""
+SEEMS_ENDED = "The meeting seems to have ended. Trying again, in case it comes back."
+
 
 async def wait_for_state(page: Page, state: str, timeout_s: float = 20.0) -> None:
     """Until the pill says so."""

@@ -6,6 +6,8 @@ import csv
 import re
 from itertools import product
 
+import cv2
+import numpy as np
 import pytest
 from playwright.async_api import Locator, Page, expect
 
@@ -14,7 +16,16 @@ from host.mode import Mode
 from signaling.protocol import Label, Reason
 from tests.browser.conftest import OpenPage
 from tests.browser.meeting import ATTENTIVE, DOWN, NO_FACE, NOT_ATTENTIVE, PAUSED, Meeting, Rgb
-from tests.browser.page_reading import border, middle, tiles, wait_for_colours, wait_for_state
+from tests.browser.page_reading import (
+    ENDED_SOON,
+    SEEMS_ENDED,
+    border,
+    middle,
+    tiles,
+    wait_for_colours,
+    wait_for_state,
+)
+from tests.browser.test_busy import refusal
 from tests.browser.test_viewer_page import record_answers
 from tests.host.people import feel, live, show
 from tests.media import flat_vp8
@@ -289,16 +300,40 @@ async def test_the_summary_shows_by_itself_when_the_meeting_is_over(meeting: Mee
     await expect(dialog.get_by_text("This is what the page had last.")).to_be_visible()
 
 
-async def test_the_summary_goes_again_when_the_server_only_was_away(meeting: Meeting, open_page: OpenPage) -> None:
+async def test_the_summary_goes_again_when_the_server_only_was_away(meeting: Meeting, open_as: OpenPage) -> None:
     await meeting.join("Ana", mood=ATTENTIVE)
-    page = await open_page(meeting.links.host_url, allow=LOST_SERVER)
+    page = await open_as(meeting.links.host_url, clip=None, script=ENDED_SOON, allow=LOST_SERVER)
     await wait_for_state(page, "live")
     await meeting.stop()
     dialog = page.get_by_role("dialog", name="Summary of main")
-    await expect(dialog.get_by_text("its server does not answer")).to_be_visible(timeout=30_000)
+    await expect(dialog.get_by_text("its server does not answer")).to_be_visible()
     await meeting.start()
     await wait_for_state(page, "live")
     await expect(dialog).to_be_hidden()
+
+
+async def test_nobody_is_invited_while_the_server_does_not_answer_and_only_a_silent_one_seems_to_have_ended(
+    meeting: Meeting, open_as: OpenPage
+) -> None:
+    page = await open_as(meeting.links.host_url, clip=None, script=ENDED_SOON, allow=LOST_SERVER)
+    links, waiting = page.get_by_role("button", name=" link"), page.get_by_text("Waiting for participants")
+    await wait_for_state(page, "live")
+    await expect(waiting).to_be_visible()
+    too_often = '{"error": {"code": "too_many_requests", "message": "expected fewer requests"}}'
+    await page.route("**/status", refusal(429, too_often))
+    await expect(page.locator("#veil-note")).to_contain_text("The server gets too many requests")
+    assert await page.evaluate("window.endings") == 0
+    await page.unroute("**/status")
+    await meeting.stop()
+    await expect(page.locator("#veil-note")).to_have_text(SEEMS_ENDED)
+    await expect(waiting).to_be_hidden()
+    for link in await links.all():
+        await expect(link).to_be_disabled()
+    await meeting.start()
+    await wait_for_state(page, "live")
+    await expect(waiting).to_be_visible()
+    for link in await links.all():
+        await expect(link).to_be_enabled()
 
 
 async def test_the_host_settles_what_they_will_see_before_anybody_joins(meeting: Meeting, open_page: OpenPage) -> None:
@@ -337,6 +372,27 @@ async def test_in_aggregate_mode_the_page_shows_the_share_and_nobodys_label(
     await page.get_by_role("button", name="Summary").click()
     await expect(page.locator("#summary-room")).to_contain_text("attentive on average")
     await expect(page.locator("#summary-people")).to_be_hidden()
+
+
+async def lightness(page: Page, x: int, y: int) -> float:
+    """Mean of four by four pixels of the screen, 0 to 255."""
+    picture = cv2.imdecode(np.frombuffer(await page.screenshot(), np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert picture is not None
+    return float(picture[y : y + 4, x : x + 4].mean())
+
+
+async def test_on_a_phone_the_summary_shows_that_it_goes_on_at_the_right(meeting: Meeting, open_as: OpenPage) -> None:
+    await meeting.join("Ana", mood=ATTENTIVE)
+    page = await open_as(meeting.links.host_url, clip=None, viewport={"width": 390, "height": 844})
+    await expect(row(page, "Ana")).to_be_visible()
+    await page.get_by_role("button", name="Summary").click()
+    table = page.get_by_role("region", name="Times per person")
+    box = await table.bounding_box()
+    assert box is not None
+    corner = int(box["x"] + box["width"]) - 5, int(box["y"]) + 2  # where no letter comes
+    goes_on = await lightness(page, *corner)
+    await table.evaluate("one => one.scrollTo(one.scrollWidth, 0)")
+    assert goes_on < await lightness(page, *corner) - 30
 
 
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (820, 1180), (1280, 800), (1920, 1080)])

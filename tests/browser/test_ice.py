@@ -163,6 +163,6 @@ async def test_without_credentials_that_coturn_takes_there_is_no_relay(tmp_path:
         wrong = IceConfig(turn=(server.turn(),), turn_secret=SECRET)
         async with opened(wrong) as meeting:
             page = await open_as(meeting.links.viewer_url, clip=None, script=RELAY_ONLY)
-            await wait_for_state(page, "reconnecting", timeout_s=30.0)
+            await wait_for_state(page, "waiting", timeout_s=30.0)
             assert 401 in await page.evaluate("window.failures")
             assert await page.evaluate(PATH) is None
