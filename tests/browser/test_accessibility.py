@@ -11,7 +11,7 @@ from playwright.async_api import Page
 from tests.browser.conftest import OpenPage
 from tests.browser.meeting import ATTENTIVE, DOWN, Meeting
 from tests.browser.page_reading import wait_for_state
-from tests.browser.test_participant_page import enter
+from tests.browser.participant_page import enter
 
 AXE = Path(__file__).parent.parent.parent / "node_modules" / "axe-core" / "axe.min.js"
 RUN = """async () => {

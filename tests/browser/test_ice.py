@@ -15,7 +15,7 @@ from signaling.ice import IceConfig, IceServer, to_link
 from tests.browser.conftest import OpenPage
 from tests.browser.meeting import Meeting, eventually
 from tests.browser.page_reading import wait_for_state
-from tests.browser.test_participant_page import KEEP_CONNECTIONS, enter
+from tests.browser.participant_page import KEEP_CONNECTIONS, enter
 from tests.turn_server import TURNSERVER, WHY_NOT, TurnServer, turn_server
 
 SERVERS = [

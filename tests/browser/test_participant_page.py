@@ -1,4 +1,4 @@
-"""A browser that takes part: its picture, its label, its way back, and what leaves it only by choice."""
+"""A browser that takes part: its picture, its label, and what leaves it only by choice."""
 
 from __future__ import annotations
 
@@ -6,36 +6,24 @@ import asyncio
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from host.member import Member
 from host.mode import Mode
-from host.participant import Participant
-from host.session import Session
-from signaling.errors import RoomFull
 from signaling.protocol import Label, Mood, Reason, decode_from_participant
 from tests.browser.cameras import HEIGHT, MARK, WIDTH, truth_of
 from tests.browser.conftest import OpenPage
 from tests.browser.meeting import NOT_ATTENTIVE, Meeting, eventually
 from tests.browser.page_reading import (
-    ENDED_SOON,
     MEAN_COLOURS,
-    SEEMS_ENDED,
     decoded_frames,
     tiles,
     wait_for_state,
 )
+from tests.browser.participant_page import KEEP_CONNECTIONS, LOST_SERVER, enter, person, until_mood
 
-LOST_SERVER = "Failed to load resource"
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
 
-# Every connection of the page, for what only the browser knows of it.
-KEEP_CONNECTIONS = """
-window.connections = [];
-window.RTCPeerConnection = class extends RTCPeerConnection {
-    constructor(...all) { super(...all); window.connections.push(this); }
-};
-"""
 ENCODING = """() => {
     const [sender] = window.connections.at(-1).getSenders();
     return sender.getParameters().encodings[0] ?? null;
@@ -44,32 +32,6 @@ SAY_HIDDEN = """(hidden) => {
     Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
     document.dispatchEvent(new Event("visibilitychange"));
 }"""
-
-
-async def enter(page: Page, name: str, *, share: bool = False) -> None:
-    """Through the join page into the meeting."""
-    await page.get_by_label("Your name").fill(name)
-    if share:
-        await page.get_by_role("switch", name="Share my attention label").check()
-    await page.get_by_role("button", name="Join", exact=True).click()
-    await wait_for_state(page, "live", timeout_s=30.0)
-
-
-def person(meeting: Meeting, name: str) -> Participant:
-    """Whom the host knows by this name."""
-    return next(one for one in meeting.room.participants() if one.name == name)
-
-
-async def until_mood(meeting: Meeting, name: str, label: Label | None, reason: Reason | None = None) -> None:
-    """Until the host has heard that."""
-
-    async def said() -> bool:
-        timed = person(meeting, name).mood
-        if timed is None or label is None:
-            return timed is None and label is None
-        return timed.mood.label is label and reason in (None, timed.mood.reason)
-
-    await eventually(said, f"{label} ({reason})", timeout_s=30.0)
 
 
 @pytest.fixture
@@ -244,70 +206,6 @@ async def test_keys_do_nothing_while_typing_or_when_switched_off(meeting: Meetin
     await expect(page.get_by_role("button", name="Camera")).to_have_attribute("aria-pressed", "true")
 
 
-async def test_leaving_takes_the_tile_at_once_and_leads_back_to_the_join_page(
-    meeting: Meeting, open_as: OpenPage
-) -> None:
-    page = await open_as(meeting.links.participant_url)
-    await enter(page, "Ana", share=True)
-    await page.get_by_role("button", name="Leave").click()
-    await expect(page.get_by_role("heading", name="You left the meeting")).to_be_visible()
-    await expect(page.get_by_role("switch")).not_to_be_checked()
-
-    async def gone() -> bool:
-        return meeting.room.participants() == []
-
-    await eventually(gone, "the tile to be gone")
-    await enter(page, "Ana")
-    assert [one.name for one in meeting.room.participants()] == ["Ana"]
-
-
-async def test_whoever_finds_the_meeting_full_waits_to_get_in(
-    meeting: Meeting, open_as: OpenPage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = await open_as(meeting.links.participant_url, clip=None, allow=LOST_SERVER)
-    monkeypatch.setattr(RoomFull, "retry_after_s", 1)
-    words = "The meeting is full. Trying again in about a second."
-    with monkeypatch.context() as patch:
-        patch.setattr("host.room.MAX_PARTICIPANTS", 0)
-        await page.get_by_label("Your name").fill("Ana")
-        await page.get_by_role("button", name="Join without camera").click()
-        await wait_for_state(page, "waiting")
-        await expect(page.locator("#connection-text")).to_have_text("Waiting to get in")
-        await expect(page.locator("#veil-title")).to_have_text("Waiting to get in")
-        await expect(page.locator("#veil-note")).to_have_text(words)
-        await expect(page.locator("#announcement")).to_have_text(f"Waiting to get in. {words}")
-        await expect(page.get_by_role("heading", name="People")).to_be_hidden()
-    await wait_for_state(page, "live")
-    await expect(page.get_by_role("heading", name="People")).to_be_visible()
-
-
-async def test_whoever_is_removed_is_told_and_stays_out(meeting: Meeting, open_as: OpenPage) -> None:
-    page = await open_as("about:blank")
-    sessions: list[str] = []
-    page.on(
-        "response",
-        lambda response: sessions.append(response.headers["location"]) if response.status == 201 else None,
-    )
-    await page.goto(meeting.links.participant_url)
-    await enter(page, "Ana")
-    origin = meeting.links.participant_url.split("/r/")[0]
-    assert await meeting.end_session(origin + sessions[0]) == 200
-    await expect(page.get_by_role("heading", name="The host removed you")).to_be_visible()
-    await expect(page.locator("#notice-text")).to_contain_text("Ask whoever invited you whether you may come back.")
-    assert meeting.room.participants() == []
-
-
-async def test_whoever_was_removed_without_hearing_of_it_is_told_on_the_way_back(
-    meeting: Meeting, open_as: OpenPage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = await open_as(meeting.links.participant_url, allow=LOST_SERVER)
-    await enter(page, "Ana")
-    monkeypatch.setattr(Session, "send", lambda *_: None)
-    meeting.room.remove(person(meeting, "Ana").id)
-    await expect(page.get_by_role("heading", name="The host removed you")).to_be_visible(timeout=20_000)
-    assert meeting.room.participants() == []
-
-
 async def test_the_join_page_tells_of_a_change_of_what_the_host_sees(meeting: Meeting, open_as: OpenPage) -> None:
     page = await open_as(meeting.links.participant_url)
     share = page.get_by_role("switch", name="Share my attention label")
@@ -353,53 +251,6 @@ async def test_in_aggregate_mode_the_host_sees_nothing_of_one_alone(meeting: Mee
     dialog = page.get_by_role("dialog", name="What the host sees of you")
     await expect(dialog).to_contain_text("No label of yours")
     await expect(dialog.locator("li")).to_have_count(0)
-
-
-async def test_the_same_person_is_back_after_a_restart_of_the_server(meeting: Meeting, open_as: OpenPage) -> None:
-    page = await open_as(meeting.links.participant_url, allow=LOST_SERVER)
-    await enter(page, "Ana", share=True)
-    await until_mood(meeting, "Ana", Label.ATTENTIVE)
-    before = person(meeting, "Ana").id
-    await meeting.stop()
-    await wait_for_state(page, "reconnecting")
-    words = "The host's server has shut down. Trying again, in case it comes back."
-    await expect(page.locator("#veil-note")).to_have_text(words)
-    await expect(page.locator("#announcement")).to_have_text(words)
-    await expect(page.locator("#list")).to_have_css("opacity", "0.55")
-    await expect(page.locator("#own-mood")).to_have_css("opacity", "0.55")
-    await meeting.start()
-    await wait_for_state(page, "live")
-    await expect(page.locator("#announcement")).to_have_text("You are back in the meeting")
-    await expect(page.locator("#list")).to_have_css("opacity", "1")
-    await expect(page.locator("#own-mood")).to_have_css("opacity", "1")
-    assert [(one.id, one.name) for one in meeting.room.participants()] == [(before, "Ana")]
-    await until_mood(meeting, "Ana", Label.ATTENTIVE)
-
-
-async def test_a_server_that_stays_away_seems_to_have_ended_and_may_still_come_back(
-    meeting: Meeting, open_as: OpenPage
-) -> None:
-    page = await open_as(meeting.links.participant_url, clip=None, script=ENDED_SOON, allow=LOST_SERVER)
-    viewer = await open_as(meeting.links.viewer_url, clip=None, script=ENDED_SOON, allow=LOST_SERVER)
-    await enter(page, "Ana")
-    await wait_for_state(viewer, "live")
-    await meeting.stop()
-    for one in (page, viewer):
-        await wait_for_state(one, "reconnecting")
-        await expect(one.locator("#veil-note")).to_have_text(SEEMS_ENDED)
-    await expect(page.locator("#announcement")).to_have_text(SEEMS_ENDED)
-    await meeting.start()
-    for one in (page, viewer):
-        await wait_for_state(one, "live")
-
-
-async def test_a_reloaded_page_takes_its_tile_back(meeting: Meeting, open_as: OpenPage) -> None:
-    page = await open_as(meeting.links.participant_url)
-    await enter(page, "Ana")
-    before = person(meeting, "Ana").id
-    await page.reload()
-    await enter(page, "Ana")
-    assert [one.id for one in meeting.room.participants()] == [before]
 
 
 async def test_the_picture_is_sent_as_large_as_its_tile_and_slower_while_nobody_looks(

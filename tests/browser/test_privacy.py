@@ -12,7 +12,7 @@ from signaling.protocol import Label
 from tests.browser.conftest import OpenPage
 from tests.browser.meeting import Meeting
 from tests.browser.page_reading import wait_for_state
-from tests.browser.test_participant_page import enter, until_mood
+from tests.browser.participant_page import enter, until_mood
 
 PAGE = Path(__file__).parents[2] / "docs" / "privacy.md"
 

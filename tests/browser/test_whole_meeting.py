@@ -12,7 +12,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.page_reading import wait_for_state
-from tests.browser.test_participant_page import enter
+from tests.browser.participant_page import enter
 from tests.meeting.processes import CLIPS, Meeting, meeting
 from tests.meeting.test_meeting import live_with_label
 

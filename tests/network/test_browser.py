@@ -15,7 +15,7 @@ from playwright.async_api import Page, async_playwright
 from tests.browser.cameras import camera_arguments, write_camera
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.browser.page_reading import decoded_frames, wait_for_frames, wait_for_state
-from tests.browser.test_participant_page import enter
+from tests.browser.participant_page import enter
 from tests.meeting.processes import Meeting
 from tests.network.link import Condition
 from tests.network.meeting import meeting
