@@ -73,12 +73,13 @@ async def test_a_busy_thread_uses_the_process_not_its_event_loop() -> None:
 
 
 async def test_the_process_is_measured_against_the_cores_it_may_use() -> None:
-    parts = []
-    for cores in (1.0, 8.0):
-        async with metered(FakeRoom(), cores=cores) as readings:
-            await asyncio.to_thread(burn, 0.5)
-            parts.append(next(readings).cpu)
-    assert parts[0] > 3 * parts[1]
+    async with metered(FakeRoom(), cores=1.0) as of_one, metered(FakeRoom(), cores=8.0) as of_eight:
+        async with asyncio.timeout(60):
+            while True:  # two meters look at slightly different times
+                await asyncio.to_thread(burn, 0.3)
+                one, eight = next(of_one).cpu, next(of_eight).cpu
+                if one > 0.2 and 5 * eight < one < 11 * eight:
+                    break
 
 
 async def test_the_slowest_grid_counts_and_one_that_nobody_sees_does_not() -> None:
