@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 import time
@@ -81,6 +82,9 @@ class Session:
             answer = await self._connection.createAnswer()
             began_s = time.monotonic()
             await self._connection.setLocalDescription(answer)
+        except asyncio.CancelledError:  # at the server's end: nobody else knows of this session yet
+            await self.close()
+            raise
         except Exception as error:  # whatever aiortc finds wrong in an offer that got this far
             await self.close()
             raise SdpInvalid("expected an SDP offer that can be answered", detail=place_of(error)) from error

@@ -25,6 +25,33 @@ WITHOUT_TRAINING = find_spec("torch") is None
 collect_ignore = ["training"] if WITHOUT_TRAINING else []
 
 
+LONGEST = (
+    "network/test_faults.py",
+    "browser/test_participant_page.py",
+    "meeting/test_faults.py",
+    "training/test_all.py",
+    "browser/test_perception.py",
+    "browser/test_dashboard_page.py",
+    "meeting/test_bad_input.py",
+    "training/test_prune.py",
+    "training/test_export.py",
+    "meeting/test_meeting.py",
+    "network/test_browser.py",
+    "browser/test_viewer_page.py",
+    "training/test_compare.py",
+    "browser/test_accessibility.py",
+    "browser/test_whole_meeting.py",
+    "training/test_rendered_stages.py",
+)
+"""Files that take half a minute and more: begun last, each would go on alone when all others are done."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first; each file stays together, in its order."""
+    order = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get("/".join(item.path.parts[-2:]), len(order)))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was left out, and how to have it."""
     if WITHOUT_TRAINING:

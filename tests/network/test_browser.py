@@ -30,7 +30,7 @@ ANA = 2
 
 @pytest.fixture
 async def room(net: Network, tmp_path: Path) -> AsyncIterator[Meeting]:
-    async with meeting(net, tmp_path / "secret") as current:
+    async with meeting(net, tmp_path / "secret", "tests.network.calm") as current:
         yield current
 
 

@@ -34,14 +34,14 @@ GRIDS = 6
 
 
 @pytest.fixture
-async def net() -> AsyncIterator[Network]:
+async def net(first_of_all: None) -> AsyncIterator[Network]:
     async with network(BEN) as made:
         yield made
 
 
 @pytest.fixture
 async def room(net: Network, tmp_path: Path) -> AsyncIterator[Meeting]:
-    async with meeting(net, tmp_path / "secret") as current:
+    async with meeting(net, tmp_path / "secret", "tests.network.calm") as current:
         yield current
 
 

@@ -16,6 +16,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the training packages are not installed: . scripts/environment dev,train")
 
+from filelock import FileLock  # noqa: E402
+
 from peer.perception.crop import Box, Pixels, crop_face  # noqa: E402
 from tests.peer import clips  # noqa: E402
 from training.dataset import CropDataset, loader, plain_transform  # noqa: E402
@@ -105,10 +107,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def tiny_original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run folder that `tiny_run` copies; tests do not change it."""
-    run = tmp_path_factory.mktemp("tiny") / "run"
-    train_shortly(run, make_run(run))
+def tiny_original(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The run folder that `tiny_run` copies; tests do not change it. Processes that test side by side share it."""
+    base = tmp_path_factory.getbasetemp()
+    run = (base if worker_id == "master" else base.parent) / "tiny"
+    with FileLock(f"{run}.lock"):
+        if not run.exists():
+            made = tmp_path_factory.mktemp("tiny") / "run"
+            train_shortly(made, make_run(made))
+            made.replace(run)
     return run
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from filelock import FileLock
+
 from training import onnx_model
 from training.calibration import Calibration, fit_temperature, save_calibration
 from training.dataset import CropDataset, loader, plain_transform, predict_logits, read_crops
@@ -25,14 +27,23 @@ THRESHOLD, TEMPERATURE = 0.5, 1.3
 
 @functools.cache
 def made_original(tiny: Path) -> Path:
-    """`tiny`, a run folder with a checkpoint, copied and completed: made once, for tests to copy."""
-    run = Path(shutil.copytree(tiny, tiny.with_name("made")))
+    """`tiny`, a run folder with a checkpoint, copied and completed: made once, for tests of all processes to copy."""
+    made, making = tiny.with_name("made"), tiny.with_name("making")
+    with FileLock(f"{made}.lock"):
+        if not made.exists():
+            shutil.rmtree(making, ignore_errors=True)
+            complete(Path(shutil.copytree(tiny, making)))
+            making.replace(made)
+    return made
+
+
+def complete(run: Path) -> None:
+    """What the stages after `fit` would have left in `run`."""
     record(run, "fit", [listed("fp32", "FP32", FP32, parameters=PARAMETERS)], inputs=[])
     split_sha256 = load_splits(run).sha256
     save_calibration(run, Calibration(TEMPERATURE, THRESHOLD), split_sha256=split_sha256, validation={})
     quantize(run)
     prune(run, split_sha256)
-    return run
 
 
 def quantize(run: Path) -> None:
